@@ -1,0 +1,142 @@
+"""Ray: join the cluster this job runs on, or start one on this machine, with token auth and quiet logs.
+
+Also the way in which workers tell the driver how far they are (`ProgressBoard`).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray._raylet import Config
+
+from tmkd.console import Bar, progress_bar, quiet_libraries
+
+BOARD_NAME = "tmkd-progress"
+POLL_S = 0.5
+
+
+def connect(verbose: bool = False) -> None:
+    """Join the cluster named by ``RAY_ADDRESS`` (set inside ``ray job submit``), else start a local one.
+
+    A local cluster listens on loopback, without dashboard, and enforces a token of this user's own.
+    """
+    if ray.is_initialized():
+        return
+    environment = {"TMKD_VERBOSE": "1" if verbose else "0", "DS_ACCELERATOR": os.environ.get("DS_ACCELERATOR", "")}
+    options: dict[str, Any] = {
+        "log_to_driver": verbose,
+        "logging_level": "INFO" if verbose else "ERROR",
+        "runtime_env": {"env_vars": {key: value for key, value in environment.items() if value}},
+    }
+    if not os.environ.get("RAY_ADDRESS"):
+        _use_own_token()
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        options |= {
+            "num_cpus": max(2, os.cpu_count() or 2),
+            "include_dashboard": False,
+            "_node_ip_address": "127.0.0.1",
+        }
+    ray.init(**options)
+
+
+def setup_worker() -> None:
+    """Silence the libraries in a Ray worker as the driver asked (``--verbose`` or not)."""
+    quiet_libraries(os.environ.get("TMKD_VERBOSE") == "1")
+
+
+def cluster_size() -> tuple[float, float]:
+    """Return the (CPUs, GPUs) of the connected cluster."""
+    resources = ray.cluster_resources()
+    return float(resources.get("CPU", 1.0)), float(resources.get("GPU", 0.0))
+
+
+def _use_own_token() -> None:
+    if os.environ.get("RAY_AUTH_MODE") or os.environ.get("RAY_AUTH_TOKEN"):
+        return
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tmkd"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    token = folder / "ray-token"
+    if not token.exists():
+        beside = folder / f".ray-token-{secrets.token_hex(4)}"
+        beside.touch(mode=0o600)
+        beside.write_text(secrets.token_hex(32))
+        beside.replace(token)
+    os.environ["RAY_AUTH_MODE"] = "token"
+    os.environ["RAY_AUTH_TOKEN_PATH"] = str(token)
+    Config.initialize("")  # Ray read its settings when it was imported; this is how its own token set-up renews them
+
+
+class _Board:
+    """Holds how far each part of a named task is, and its total; lives in a Ray actor."""
+
+    def __init__(self) -> None:
+        self._done: dict[str, dict[str, float]] = {}
+        self._total: dict[str, float] = {}
+
+    def post(self, task: str, done: float, total: float, part: str) -> None:
+        self._done.setdefault(task, {})[part] = done
+        self._total[task] = total
+
+    def latest(self, task: str) -> tuple[float, float] | None:
+        return (sum(self._done[task].values()), self._total[task]) if task in self._done else None
+
+
+def progress_poster(task: str, part: str = "") -> Any:
+    """Return ``post(done, total)`` for a worker; it never waits and never fails the work.
+
+    Args:
+        task: what the driver watches.
+        part: the share of it that this worker counts (say, a shard); the bar shows the sum of all parts.
+    """
+    try:
+        board = ray.get_actor(BOARD_NAME)
+    except ValueError:
+        return lambda done, total: None
+    return lambda done, total: board.post.remote(task, done, total, part) and None
+
+
+_boards: dict[str, Any] = {}
+
+
+def _job_board() -> Any:
+    """Return this job's board, kept as long as the job: a new one of that name could meet the old one's end."""
+    job = ray.get_runtime_context().get_job_id()
+    if job not in _boards:
+        actor = ray.remote(num_cpus=0)(_Board)
+        _boards[job] = actor.options(name=BOARD_NAME, get_if_exists=True).remote()
+    return _boards[job]
+
+
+@contextmanager
+def watch_progress(task: str, label: str, total: float | None, unit: str) -> Iterator[Bar]:
+    """Draw a bar in the driver from what workers post about ``task`` while the block runs."""
+    board = _job_board()
+    stop = threading.Event()
+
+    with progress_bar(label, total, unit) as bar:
+
+        def refresh() -> None:
+            with suppress(ray.exceptions.RayError):  # a bar that stands still must not end the work
+                latest = ray.get(board.latest.remote(task))
+                if latest is not None:
+                    bar.set(*latest)
+
+        def poll() -> None:
+            while not stop.wait(POLL_S):
+                refresh()
+
+        thread = threading.Thread(target=poll, daemon=True)
+        thread.start()
+        try:
+            yield bar
+            refresh()
+        finally:
+            stop.set()
+            thread.join(timeout=5)

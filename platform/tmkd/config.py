@@ -1,0 +1,160 @@
+"""The strict base of every room's config: YAML in, dotted overrides on top, nearest right key in errors.
+
+Each room owns its config as a frozen `Config`; `pipeline.recipe` composes them into one recipe.
+"""
+
+from __future__ import annotations
+
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import PydanticUndefined
+
+from tmkd.errors import UserError, nearest
+
+Tree = dict[str, Any]
+ConfigT = TypeVar("ConfigT", bound="Config")
+
+
+class Config(BaseModel):
+    """Base of every config: unknown keys are refused, values are frozen once checked."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Field(NamedTuple):
+    """One recipe field as `--help` shows it."""
+
+    path: str
+    type: str
+    default: str
+    meaning: str
+
+
+def read_yaml(path: Path) -> Tree:
+    """Read a YAML mapping. Raises `UserError` naming the file (and line) when it is not one."""
+    try:
+        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {error}") from None
+    if not isinstance(tree, dict):
+        raise UserError(f"{path}: expected a mapping of keys to values, found {type(tree).__name__}")
+    return tree
+
+
+def apply_overrides(tree: Tree, overrides: Mapping[str, str]) -> Tree:
+    """Return ``tree`` with ``{"student.layers": "3"}`` applied; values are read as YAML."""
+    result = _copy(tree)
+    for dotted, text in overrides.items():
+        *parents, leaf = dotted.split(".")
+        node = result
+        for key in parents:
+            child = node.get(key)
+            if child is None:
+                child = node[key] = {}
+            if not isinstance(child, dict):
+                raise UserError(f"--{dotted}: {key!r} is a value ({child!r}), not a group of keys")
+            node = child
+        try:
+            node[leaf] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            node[leaf] = text
+    return result
+
+
+def parse(model: type[ConfigT], tree: Tree, source: str) -> ConfigT:
+    """Check a whole tree at once.
+
+    Raises:
+        UserError: listing every fault with its dotted key, the value found and, for an
+            unknown key, the nearest right one.
+    """
+    try:
+        return model.model_validate(tree)
+    except ValidationError as error:
+        faults = "\n".join(f"  {_explain(model, fault)}" for fault in error.errors())
+        raise UserError(f"{source}: {error.error_count()} fault(s)\n{faults}") from None
+
+
+def describe(model: type[Config], prefix: str = "") -> Iterator[Field]:
+    """Yield every field below ``model`` with dotted path, type, default and meaning."""
+    for name, info in model.model_fields.items():
+        path = f"{prefix}{name}"
+        children = _configs_in(info.annotation)
+        is_map = typing.get_origin(info.annotation) is dict
+        default = "required" if info.default is PydanticUndefined and info.default_factory is None else None
+        if default is None and not children:
+            default = _show(info.get_default(call_default_factory=True))
+        if children:
+            yield Field(path, "group", "", info.description or (children[0].__doc__ or "").split("\n")[0])
+            for child in children:
+                yield from describe(child, f"{path}.NAME." if is_map else f"{path}.")
+        else:
+            yield Field(path, _type_name(info.annotation), default or "", info.description or "")
+
+
+def _copy(tree: Any) -> Any:
+    return {key: _copy(value) for key, value in tree.items()} if isinstance(tree, dict) else tree
+
+
+def _show(value: Any) -> str:
+    return "null" if value is None else str(value)
+
+
+def _configs_in(annotation: Any) -> list[type[Config]]:
+    """Return the config classes that an annotation holds (directly, in a union or in a dict)."""
+    if isinstance(annotation, type) and issubclass(annotation, Config):
+        return [annotation]
+    found: list[type[Config]] = []
+    for argument in typing.get_args(annotation):
+        found.extend(config for config in _configs_in(argument) if config not in found)
+    return found
+
+
+def _type_name(annotation: Any) -> str:
+    origin = typing.get_origin(annotation)
+    arguments = typing.get_args(annotation)
+    if origin is typing.Literal:
+        return "|".join(_show(value) for value in arguments)
+    if origin in (typing.Union, types.UnionType):
+        return "|".join("null" if a is type(None) else _type_name(a) for a in arguments)
+    if origin is typing.Annotated:
+        return _type_name(arguments[0])
+    if origin is not None:
+        inner = ", ".join(_type_name(a) for a in arguments if a is not Ellipsis)
+        return f"{origin.__name__}[{inner}]"
+    return "null" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
+
+
+def _explain(model: type[Config], fault: Any) -> str:
+    keys = [str(key) for key in fault["loc"]]
+    dotted = ".".join(keys) or "(whole recipe)"
+    if fault["type"] == "extra_forbidden":
+        legal = _legal_keys(model, keys[:-1])
+        return f"{dotted}: unknown key{nearest(keys[-1], legal)}; legal here: {', '.join(sorted(legal))}"
+    if fault["type"] == "missing":
+        return f"{dotted}: required, but missing"
+    message = fault["msg"].removeprefix("Value error, ")
+    found = fault.get("input")
+    shown = "" if isinstance(found, dict | Config) or fault["type"] == "value_error" else f" (found {found!r})"
+    return f"{dotted}: {message}{shown}"
+
+
+def _legal_keys(model: type[Config], keys: list[str]) -> set[str]:
+    """Follow ``keys`` down from ``model``; names of dict entries and union tags are passed over."""
+    current = [model]
+    for key in keys:
+        fields = [config.model_fields[key] for config in current if key in config.model_fields]
+        if fields:
+            current = [child for info in fields for child in _configs_in(info.annotation)]
+            continue
+        tagged = [c for c in current if getattr(c.model_fields.get("kind"), "default", None) == key]
+        current = tagged or current
+    return {name for config in current for name in config.model_fields}

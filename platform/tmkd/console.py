@@ -1,0 +1,128 @@
+"""What the user sees: progress bars, tables, notes. Everything goes to stderr; stdout is for `--json`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+NOISY = ("ray", "transformers", "deepspeed", "DeepSpeed", "mlflow", "alembic", "sentence_transformers", "torch")
+PLAIN_INTERVAL_S = 15.0
+
+
+def note(message: str) -> None:
+    """Print one line of what is going on."""
+    console.print(message, markup=False)
+
+
+def warn(message: str) -> None:
+    """Print one line that the user should not overlook."""
+    console.print(Text(f"warning: {message}", style="yellow"))
+
+
+def heading(message: str) -> None:
+    """Print the title of a step."""
+    console.print(Text(message, style="bold"))
+
+
+def quiet_libraries(verbose: bool = False) -> None:
+    """Silence the libraries below warnings of their own; called in the driver and in every worker."""
+    if verbose:
+        return
+    warnings.filterwarnings("ignore")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("DEEPSPEED_LOG_LEVEL", "error")
+    os.environ.setdefault("TQDM_DISABLE", "1")
+    for name in NOISY:
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+@dataclass
+class Bar:
+    """A running progress bar; `advance` and `set` move it. Without a terminal it prints a line now and then."""
+
+    label: str
+    unit: str
+    total: float | None
+    _progress: Progress | None
+    _task: int | None
+    done: float = 0.0
+    _started: float = 0.0
+    _printed: float = 0.0
+
+    def advance(self, amount: float = 1.0) -> None:
+        self.set(self.done + amount)
+
+    def set(self, done: float, total: float | None = None) -> None:
+        self.done = done
+        self.total = total if total is not None else self.total
+        if self._progress is not None:
+            self._progress.update(self._task, completed=done, total=self.total)  # type: ignore[arg-type]
+        elif time.monotonic() - self._printed > PLAIN_INTERVAL_S:
+            self._printed = time.monotonic()
+            console.print(f"  {self.label}: {self._plain()}", markup=False)
+
+    def _plain(self) -> str:
+        elapsed = max(time.monotonic() - self._started, 1e-9)
+        rate = self.done / elapsed
+        of = f"/{self.total:,.0f}" if self.total else ""
+        left = f", {(self.total - self.done) / rate:,.0f} s left" if self.total and rate else ""
+        return f"{self.done:,.0f}{of} {self.unit}, {rate:,.1f} {self.unit}/s{left}"
+
+
+class _RateColumn(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        of = f"/{task.total:,.0f}" if task.total else ""
+        rate = f"{task.speed:,.0f}" if task.speed and task.speed >= 10 else f"{task.speed or 0:.1f}"
+        return Text(f"{task.completed:,.0f}{of} {task.fields['unit']} · {rate}/s")
+
+
+@contextmanager
+def progress_bar(label: str, total: float | None, unit: str = "rows") -> Iterator[Bar]:
+    """Show a bar with rate and time left while the block runs, and one line with the sum when it ends."""
+    started = time.monotonic()
+    if console.is_terminal:
+        columns = (
+            SpinnerColumn(), TextColumn("  {task.description}"), BarColumn(), _RateColumn(), TimeRemainingColumn(),
+        )  # fmt: skip
+        with Progress(*columns, console=console, transient=True) as progress:
+            task = progress.add_task(label, total=total, unit=unit)
+            bar = Bar(label, unit, total, progress, task, _started=started)
+            yield bar
+    else:
+        bar = Bar(label, unit, total, None, None, _started=started, _printed=started)
+        yield bar
+    seconds = max(time.monotonic() - started, 1e-9)
+    note(f"  {label}: {bar.done:,.0f} {unit} in {seconds:.1f} s ({bar.done / seconds:,.0f} {unit}/s)")
+
+
+def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table; numbers are right-aligned, floats get three decimals, None a dash."""
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for index, name in enumerate(columns):
+        numeric = all(isinstance(row[index], int | float) or row[index] is None for row in rows)
+        table.add_column(name, justify="right" if numeric and rows else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row))
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

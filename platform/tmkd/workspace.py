@@ -1,0 +1,200 @@
+"""Where things lie: one folder or object-store prefix, whole-file publishing, fingerprints.
+
+Everything a run makes lands under the workspace; the layout is in docs/architecture.md. All access goes
+through `pyarrow.fs`, so a local folder and ``s3://bucket/prefix`` are the same to every other room.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pyarrow.parquet as pq
+
+from tmkd.errors import UserError
+
+Names = list[str]
+HASH_SUFFIX = ".sha256"
+
+
+def fingerprint(value: Any) -> str:
+    """Return 16 hex digits that identify a JSON-able value, whatever the order of its keys."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"), default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def folder_fingerprint(folder: Path, names: Iterable[str] | None = None) -> str:
+    """Return 16 hex digits over the names and bytes of a local folder's files (not its sub-folders).
+
+    Weights are hashed by content, so a changed teacher under the same name is always noticed.
+    """
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.is_file() and (names is None or path.name in names):
+            digest.update(path.name.encode())
+            with path.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """A root to read from and publish to. Paths given to its methods are relative to it, with ``/``.
+
+    Picklable (a URI is all it holds), so Ray tasks and actors take it as an argument.
+    """
+
+    uri: str
+
+    @classmethod
+    def open(cls, uri: str) -> Workspace:
+        """Open (and for a local folder, make) a workspace that can be written.
+
+        Raises:
+            UserError: if it cannot be written, naming the folder and the cause.
+        """
+        is_remote = "://" in uri
+        workspace = cls(uri if is_remote else str(Path(uri).expanduser().resolve()))
+        probe = f".writable-{uuid.uuid4().hex[:8]}"
+        try:
+            workspace.publish_bytes(probe, b"", with_hash=False)
+            workspace.delete(probe)
+        except (OSError, pa.ArrowException) as error:
+            raise UserError(
+                f"workspace {workspace.uri}: cannot be written ({error}); "
+                "give another with --workspace DIR|URI or mend its permissions"
+            ) from None
+        return workspace
+
+    @property
+    def is_local(self) -> bool:
+        return "://" not in self.uri
+
+    def local_path(self, path: str = "") -> Path:
+        """Return the path on disk. Raises `ValueError` for an object store."""
+        if not self.is_local:
+            raise ValueError(f"{self.uri} is not a local folder")
+        return Path(self.uri, path)
+
+    def exists(self, path: str) -> bool:
+        return self._info(path).type != pafs.FileType.NotFound
+
+    def list(self, folder: str, suffix: str = "") -> Names:
+        """Return the sorted names of the files directly in ``folder`` (none if it is not there)."""
+        filesystem, root = self._resolve(folder)
+        found = filesystem.get_file_info(pafs.FileSelector(root, allow_not_found=True))
+        return sorted(info.base_name for info in found if info.is_file and info.base_name.endswith(suffix))
+
+    def folders(self, folder: str) -> Names:
+        """Return the sorted names of the folders directly in ``folder``."""
+        filesystem, root = self._resolve(folder)
+        found = filesystem.get_file_info(pafs.FileSelector(root, allow_not_found=True))
+        return sorted(i.base_name for i in found if i.type == pafs.FileType.Directory)
+
+    def read_bytes(self, path: str) -> bytes:
+        filesystem, full = self._resolve(path)
+        with filesystem.open_input_stream(full) as stream:
+            return bytes(stream.read())
+
+    def publish_bytes(self, path: str, data: bytes, with_hash: bool = True) -> None:
+        """Write beside, fsync, rename (object store: one put), so that no reader sees half a file.
+
+        The SHA-256 goes to ``<path>.sha256`` *before* the file appears under its final name.
+        """
+        if with_hash:
+            digest = hashlib.sha256(data).hexdigest()
+            self.publish_bytes(path + HASH_SUFFIX, digest.encode(), with_hash=False)
+        if self.is_local:
+            _write_local(self.local_path(path), data)
+            return
+        filesystem, full = self._resolve(path)
+        with filesystem.open_output_stream(full) as stream:
+            stream.write(data)
+
+    def is_intact(self, path: str) -> bool:
+        """Tell whether a published file is there and its bytes match the hash beside it."""
+        if not (self.exists(path) and self.exists(path + HASH_SUFFIX)):
+            return False
+        expected = self.read_bytes(path + HASH_SUFFIX).decode().strip()
+        return hashlib.sha256(self.read_bytes(path)).hexdigest() == expected
+
+    def read_json(self, path: str) -> Any:
+        return json.loads(self.read_bytes(path))
+
+    def publish_json(self, path: str, value: Any) -> None:
+        text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, default=str)
+        self.publish_bytes(path, text.encode() + b"\n", with_hash=False)
+
+    def read_table(self, path: str, columns: Names | None = None) -> pa.Table:
+        filesystem, full = self._resolve(path)
+        return pq.read_table(full, columns=columns, filesystem=filesystem)
+
+    def row_count(self, path: str) -> int:
+        filesystem, full = self._resolve(path)
+        return int(pq.read_metadata(filesystem.open_input_file(full)).num_rows)
+
+    def publish_table(self, path: str, table: pa.Table) -> None:
+        """Publish a Parquet file (zstd); the same table gives the same bytes."""
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression="zstd", row_group_size=max(1, table.num_rows))
+        self.publish_bytes(path, buffer.getvalue())
+
+    def delete(self, path: str) -> None:
+        """Delete a file or a folder with all below it; nothing happens if it is not there."""
+        filesystem, full = self._resolve(path)
+        kind = self._info(path).type
+        if kind == pafs.FileType.Directory:
+            filesystem.delete_dir(full)
+        elif kind == pafs.FileType.File:
+            filesystem.delete_file(full)
+
+    def show(self, path: str = "") -> str:
+        """Return the full location, as users are shown it."""
+        return str(PurePosixPath(self.uri) / path) if self.is_local else f"{self.uri.rstrip('/')}/{path}"
+
+    def _resolve(self, path: str) -> tuple[pafs.FileSystem, str]:
+        if self.is_local:
+            return pafs.LocalFileSystem(), str(Path(self.uri, path))
+        filesystem, root = pafs.FileSystem.from_uri(self.uri)
+        return filesystem, f"{root.rstrip('/')}/{path}".rstrip("/")
+
+    def _info(self, path: str) -> pafs.FileInfo:
+        filesystem, full = self._resolve(path)
+        return filesystem.get_file_info(full)
+
+
+def _write_local(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
+    try:
+        with beside.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def corpus_folder(corpus: str, split: str = "") -> str:
+    """Return ``corpora/<corpus>[/<split>]``."""
+    return f"corpora/{corpus}/{split}".rstrip("/")
+
+
+def labels_folder(corpus: str, split: str, teacher: str) -> str:
+    """Return the folder of one teacher's label store; ``golden`` is one of the teachers (T0)."""
+    return f"soft_labels/{corpus}/{split}/{teacher}"
+
+
+def shard_name(index: int) -> str:
+    """Return the file name of a shard: ``part-00000.parquet``, ``part-00001.parquet`` and so on."""
+    return f"part-{index:05d}.parquet"

@@ -1,0 +1,127 @@
+"""Make a student: cut from a base, or inherited from an earlier stage's student."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, AutoModel, PreTrainedTokenizerBase
+
+from tmkd.errors import UserError
+from tmkd.models.student import StudentForSequenceClassification
+from tmkd.models.student_config import GOLDEN, Pooling, StudentConfig
+
+
+@dataclass(frozen=True)
+class StudentShape:
+    """What a student looks like.
+
+    Attributes:
+        layers: bottom layers kept of the base; None keeps all.
+        pooling: what the headers read.
+        freeze_embeddings: leave the base's embeddings as they are.
+        dropout: overrides the base's dropout; None keeps it.
+        max_length: tokens of a pair.
+    """
+
+    layers: int | None
+    pooling: Pooling
+    freeze_embeddings: bool
+    dropout: float | None
+    max_length: int
+
+
+def check_layers(folder: Path, layers: int | None, key: str) -> None:
+    """Raise `UserError` if more layers are asked for than the base has."""
+    has = AutoConfig.from_pretrained(folder).num_hidden_layers
+    if layers is not None and not 1 <= layers <= has:
+        raise UserError(f"{key}: {layers} layers asked for, but {folder} has {has}; give 1 to {has}")
+
+
+def student_from_base(
+    folder: Path,
+    shape: StudentShape,
+    headers: Sequence[str],
+    classes: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+) -> StudentForSequenceClassification:
+    """Cut a student from the bottom layers of a base model (paper, footnote 1); its headers start random."""
+    base = AutoConfig.from_pretrained(folder)
+    base.num_hidden_layers = shape.layers or base.num_hidden_layers
+    if shape.dropout is not None:
+        for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
+            if hasattr(base, name):
+                setattr(base, name, shape.dropout)
+    if shape.pooling == "match" and tokenizer.sep_token_id is None:
+        raise UserError(
+            f"student.pooling: match needs a separator token, which the tokenizer of {folder} has not; use mean"
+        )
+    config = StudentConfig(
+        base=base.to_diff_dict() | {"model_type": base.model_type},
+        headers=list(headers),
+        pooling=shape.pooling,
+        max_pair_length=shape.max_length,
+        sep_token_id=tokenizer.sep_token_id,
+        special_token_ids=sorted(set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}),
+        pad_token_id=tokenizer.pad_token_id,
+        id2label=dict(enumerate(classes)),
+        label2id={name: index for index, name in enumerate(classes)},
+    )
+    model = StudentForSequenceClassification(config)
+    encoder = AutoModel.from_pretrained(folder, config=base)
+    model.encoder.load_state_dict(encoder.state_dict(), strict=False)
+    return model
+
+
+def inherit(
+    parent: StudentForSequenceClassification, headers: Sequence[str], sources: dict[str, str], classes: Sequence[str]
+) -> tuple[StudentForSequenceClassification, list[str]]:
+    """Take over a student into the next stage.
+
+    The encoder is always inherited; a header only when the fingerprint of its teachers and the number of classes
+    match. A new golden header starts as the mean of the inherited soft ones.
+
+    Returns:
+        The student and the names of the headers that start anew.
+    """
+    config = StudentConfig.from_dict(parent.config.to_dict())
+    same_classes = len(classes) == parent.config.num_labels
+    kept = [
+        name
+        for name in headers
+        if same_classes
+        and name in parent.config.trained_headers
+        and parent.config.sources.get(name) == sources.get(name)
+    ]
+    config.headers = list(headers)
+    config.id2label = dict(enumerate(classes))
+    config.label2id = {name: index for index, name in enumerate(classes)}
+    config.trained_headers = [name for name in parent.config.trained_headers if name in kept]
+    model = StudentForSequenceClassification(config)
+    model.encoder.load_state_dict(parent.encoder.state_dict())
+    for name in kept:
+        model.header_module(name).load_state_dict(parent.header_module(name).state_dict())
+    soft = [name for name in kept if name != GOLDEN]
+    if GOLDEN in headers and GOLDEN not in kept and soft:
+        _start_as_mean(model, GOLDEN, soft)
+    return model, [name for name in headers if name not in kept]
+
+
+def freeze_embeddings(model: torch.nn.Module) -> int:
+    """Keep the embeddings of a model as they are; returns the number of parameters frozen."""
+    encoder = getattr(model, "encoder", model)
+    embeddings = getattr(encoder, "embeddings", None) or encoder.get_input_embeddings()
+    frozen = 0
+    for parameter in embeddings.parameters():
+        parameter.requires_grad_(False)
+        frozen += parameter.numel()
+    return frozen
+
+
+@torch.no_grad()
+def _start_as_mean(model: StudentForSequenceClassification, name: str, sources: Sequence[str]) -> None:
+    states = [model.header_module(source).state_dict() for source in sources]
+    mean = {key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]}
+    model.header_module(name).load_state_dict(mean)

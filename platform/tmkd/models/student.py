@@ -1,0 +1,171 @@
+"""The student: the bottom layers of an encoder with one header for golden labels and one for every teacher.
+
+Yang et al., "Model Compression with Two-stage Multi-teacher Knowledge Distillation for Web Question Answering
+System", WSDM 2020, section 3.2.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.modeling_utils import PreTrainedModel
+from transformers.utils import ModelOutput
+
+from tmkd.errors import nearest
+from tmkd.models.pooling import cls_pool, masked_mean, match_pool, text_masks
+from tmkd.models.student_config import AGGREGATE, GOLDEN, StudentConfig
+
+INITIAL_COSINE_SCALE = 8.0
+
+
+@dataclass
+class StudentOutput(ModelOutput):
+    """What the student says about a batch.
+
+    Attributes:
+        loss: never set by the student itself (objectives live in the training room).
+        logits: float32 [B, C]; log O of Eq. (6) by default, so that softmax(logits) is the aggregate.
+        golden_logits: float32 [B, C] of the golden header, or None without one.
+        soft_logits: float32 [B, C] of every soft header, in the order of ``config.headers``.
+    """
+
+    loss: Tensor | None = None
+    logits: Tensor | None = None
+    golden_logits: Tensor | None = None
+    soft_logits: tuple[Tensor, ...] | None = None
+
+
+class Header(nn.Module):
+    """One linear header (Eq. 1 and 3); for ``match`` pooling a learned multiple of cos(q, p) is added.
+
+    Args:
+        features: width of the pooled vector.
+        classes: C.
+        has_cosine: whether the pooling gives a similarity. With two classes its weight starts at
+            (-4, +4), so that the header ranks like a bi-encoder before its first step.
+    """
+
+    def __init__(self, features: int, classes: int, has_cosine: bool) -> None:
+        super().__init__()
+        self.linear = nn.Linear(features, classes)
+        self.cosine = nn.Parameter(torch.zeros(classes)) if has_cosine else None
+        self.reset(0.02)
+
+    def reset(self, std: float) -> None:
+        nn.init.normal_(self.linear.weight, std=std)
+        nn.init.zeros_(self.linear.bias)
+        if self.cosine is not None:
+            half = INITIAL_COSINE_SCALE / 2 if self.cosine.numel() == 2 else 0.0
+            with torch.no_grad():
+                self.cosine.copy_(torch.linspace(-half, half, self.cosine.numel()))
+
+    def forward(self, pooled: Tensor, cosine: Tensor | None) -> Tensor:
+        logits: Tensor = self.linear(pooled)
+        if self.cosine is not None and cosine is not None:
+            logits = logits + cosine.unsqueeze(-1) * self.cosine
+        return logits
+
+
+class StudentForSequenceClassification(PreTrainedModel):
+    """A truncated encoder with ``config.headers``; loads and runs like any Hugging Face classifier."""
+
+    config_class = StudentConfig
+    base_model_prefix = "encoder"
+    _supports_sdpa = True
+    _supports_attention_backend = True
+
+    def __init__(self, config: StudentConfig) -> None:
+        from transformers import AutoModel  # not above: `import tmkd` registers this class when that is imported
+
+        super().__init__(config)
+        base = config.base_config()
+        base._attn_implementation = config._attn_implementation
+        self.encoder = AutoModel.from_config(base)
+        if getattr(self.encoder, "pooler", None) is not None:
+            self.encoder.pooler = None  # the headers pool for themselves
+        width = base.hidden_size * (3 if config.pooling == "match" else 1)
+        self.headers = nn.ModuleDict(
+            {_key(name): Header(width, config.num_labels, config.pooling == "match") for name in config.headers}
+        )
+        self.post_init()
+
+    def _init_weights(self, module: nn.Module) -> None:
+        if isinstance(module, Header):
+            module.reset(0.02)
+        elif not any(module is header.linear for header in getattr(self, "headers", {}).values()):
+            super()._init_weights(module)
+
+    def forward(
+        self,
+        input_ids: Tensor,
+        attention_mask: Tensor | None = None,
+        token_type_ids: Tensor | None = None,
+        header: str | None = None,
+        **_: Any,
+    ) -> StudentOutput:
+        """Score a batch of pairs.
+
+        Args:
+            input_ids: int64 [B, L].
+            attention_mask: int64 [B, L]; all ones where not given.
+            token_type_ids: int64 [B, L] for bases that use segment ids.
+            header: which header gives ``.logits``; the config's own by default.
+
+        Raises:
+            ValueError: for a header that the student does not have, naming those it has.
+        """
+        if attention_mask is None:
+            attention_mask = torch.ones_like(input_ids)
+        logits = self.header_logits(input_ids, attention_mask, token_type_ids)
+        soft = tuple(value for name, value in logits.items() if name != GOLDEN)
+        return StudentOutput(
+            logits=self._answer(logits, header or self.config.header),
+            golden_logits=logits.get(GOLDEN),
+            soft_logits=soft,
+        )
+
+    def header_logits(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """Return the float32 logits [B, C] of every header by name."""
+        segments = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **segments).last_hidden_state
+        with torch.autocast(hidden.device.type, enabled=False):
+            pooled, cosine = self._pool(hidden.float(), input_ids, attention_mask)  # headers speak in fp32
+            return {name: self.headers[_key(name)](pooled, cosine) for name in self.config.headers}
+
+    def header_module(self, name: str) -> Header:
+        """Return a header by its name (``golden`` or ``soft:NAME``)."""
+        module = self.headers[_key(name)]
+        assert isinstance(module, Header)
+        return module
+
+    def _pool(self, hidden: Tensor, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor | None]:
+        if self.config.pooling == "cls":
+            return cls_pool(hidden), None
+        if self.config.pooling == "mean":
+            return masked_mean(hidden, attention_mask), None
+        masks = text_masks(input_ids, attention_mask, self.config.sep_token_id, self.config.special_token_ids)
+        return match_pool(hidden, *masks)
+
+    def _answer(self, logits: dict[str, Tensor], header: str) -> Tensor:
+        if header == AGGREGATE:
+            trained = [logits[name] for name in self.config.trained_headers or self.config.headers]
+            return aggregate(torch.stack(trained))
+        if header not in logits:
+            legal = [AGGREGATE, *logits]
+            raise ValueError(f"header {header!r} is not in this student{nearest(header, legal)}; it has {legal}")
+        return logits[header]
+
+
+def aggregate(logits: Tensor) -> Tensor:
+    """Return log O of Eq. (6): the log of the mean of the headers' probabilities, [H, B, C] -> [B, C]."""
+    return torch.logsumexp(torch.log_softmax(logits, dim=-1), dim=0) - math.log(logits.shape[0])
+
+
+def _key(name: str) -> str:
+    return name.replace(":", "-").replace(".", "-")  # module names may hold neither

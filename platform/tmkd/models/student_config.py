@@ -1,0 +1,74 @@
+"""The student's Hugging Face config: which base it was cut from, its headers and what answers by default."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from transformers.configuration_utils import PretrainedConfig
+
+Pooling = Literal["cls", "mean", "match"]
+AGGREGATE = "aggregate"
+GOLDEN = "golden"
+SOFT_PREFIX = "soft:"
+
+
+def soft_header(teacher: str) -> str:
+    """Return the name of the header that learns from ``teacher``."""
+    return f"{SOFT_PREFIX}{teacher}"
+
+
+class StudentConfig(PretrainedConfig):
+    """Config of `StudentForSequenceClassification`.
+
+    Args:
+        base: the config of the encoder (its own ``to_dict()``, layers already cut).
+        headers: names of the headers, ``golden`` first where there is one, then ``soft:NAME``.
+        trained_headers: the headers trained so far; the aggregate averages these (paper, Eq. 6 and 5.4).
+        sources: header name -> fingerprint of the teachers it learned from.
+        pooling: what a header reads: ``cls`` (paper, Eq. 1), ``mean`` of all tokens, or ``match``.
+        header: which header gives ``.logits``: ``aggregate``, ``golden`` or ``soft:NAME``.
+        max_pair_length: tokens of a pair it was trained at.
+        sep_token_id: the token that ends the question; ``match`` needs it.
+        special_token_ids: tokens that belong to neither text.
+    """
+
+    model_type = "tmkd_student"
+
+    def __init__(
+        self,
+        base: dict[str, Any] | None = None,
+        headers: list[str] | None = None,
+        trained_headers: list[str] | None = None,
+        sources: dict[str, str] | None = None,
+        pooling: Pooling = "cls",
+        header: str = AGGREGATE,
+        max_pair_length: int = 128,
+        sep_token_id: int | None = None,
+        special_token_ids: list[int] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.base = base or {"model_type": "bert"}
+        self.headers = headers or [GOLDEN]
+        self.trained_headers = trained_headers or []
+        self.sources = sources or {}
+        self.pooling = pooling
+        self.header = header
+        self.max_pair_length = max_pair_length
+        self.sep_token_id = sep_token_id
+        self.special_token_ids = special_token_ids or []
+        super().__init__(**kwargs)
+
+    def base_config(self) -> PretrainedConfig:
+        """Return the encoder's config as its own class."""
+        from transformers import AutoConfig  # not above: `import tmkd` registers this class when that is imported
+
+        values = dict(self.base)
+        return AutoConfig.for_model(values.pop("model_type"), **values)
+
+    @property
+    def hidden_size(self) -> int:
+        return int(self.base_config().hidden_size)
+
+    @property
+    def num_hidden_layers(self) -> int:
+        return int(self.base_config().num_hidden_layers)

@@ -1,0 +1,16 @@
+"""What learning from a teacher means: one loss a file, listed here.
+
+Every loss is a pure function that gives one float a row; `weighted_terms` sums them to named terms and a recipe's
+weights make the objective. Reduction is the sum over rows divided by the number of rows of the *whole* step, so
+that the loss depends neither on micro-batches nor on accumulation nor on the number of workers.
+"""
+
+from __future__ import annotations
+
+from tmkd.objectives.golden_cross_entropy import golden_cross_entropy
+from tmkd.objectives.soft_label_mse import soft_label_mse
+from tmkd.objectives.terms import Targets, combine, weighted_terms
+
+SOFT_OBJECTIVES = {"mse": soft_label_mse}
+
+__all__ = ["SOFT_OBJECTIVES", "Targets", "combine", "golden_cross_entropy", "soft_label_mse", "weighted_terms"]

@@ -1,0 +1,40 @@
+"""What a recipe says about training: the schedule of a stage and the engine that all stages share."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from tmkd.config import Config
+
+
+class Schedule(Config):
+    """How long and how fast a stage learns."""
+
+    learning_rate: float = Field(1e-4, gt=0, description="peak rate of AdamW")
+    epochs: float = Field(1.0, gt=0, description="passes over the stage's rows; fractions are fine")
+    max_steps: int | None = Field(None, ge=1, description="optimiser steps at most, whatever the epochs")
+    batch_size: int = Field(32, ge=1, description="rows an optimiser step, over all workers")
+    warmup_ratio: float = Field(0.1, ge=0, lt=1, description="part of the steps in which the rate rises from 0")
+    decay: Literal["linear", "cosine", "constant"] = Field("linear", description="how the rate falls afterwards")
+    weight_decay: float = Field(0.01, ge=0, description="of AdamW; biases and norms are left out")
+    clip: float = Field(1.0, ge=0, description="largest norm of the gradient; 0 switches clipping off")
+
+
+class EngineConfig(Config):
+    """Workers, precision and checkpoints of every stage (Ray Train and DeepSpeed)."""
+
+    workers: int = Field(1, ge=1, description="training workers (Ray Train)")
+    cpus_per_worker: float | Literal["auto"] = Field("auto", description="auto: 1; a lone CPU worker uses every core")
+    gpus_per_worker: float | Literal["auto"] = Field("auto", description="auto: 1 where the cluster has GPUs, else 0")
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        "auto", description="auto: bf16 autocast where GPU or CPU multiply it natively, else fp32"
+    )
+    zero_stage: Literal[0, 1, 2, 3] = Field(0, description="DeepSpeed ZeRO stage")
+    micro_batch: int = Field(32, ge=1, description="rows of one forward pass; the rest of a batch is accumulated")
+    shuffle_shards: int = Field(8, ge=1, description="shards whose rows are shuffled together (held in memory)")
+    checkpoint_every_steps: int = Field(100, ge=1, description="steps between two checkpoints")
+    log_every_steps: int = Field(10, ge=1, description="steps between two points of a curve")
+    validations: int = Field(4, ge=0, description="how often a stage is judged on the validation split; 0 = never")
+    max_failures: int = Field(3, ge=0, description="how often Ray Train restarts failed workers of a stage")

@@ -1,0 +1,128 @@
+"""The rows of a stage: tokens, golden labels and soft labels of its shards, joined by id and cut into micro-batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from tmkd.objectives import Targets
+from tmkd.soft_labels.calibration import to_class_logits
+from tmkd.soft_labels.join import join_shard
+from tmkd.soft_labels.store import LabelStore
+from tmkd.tasks.features import Features, Ragged, Template
+from tmkd.tasks.tokens import TokenCache
+from tmkd.training.order import RowRefs
+from tmkd.training.stage import Stage
+from tmkd.workspace import Workspace
+
+FloatArray = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class ShardRows:
+    """One shard in memory.
+
+    Attributes:
+        question, passage: tokens of the n rows.
+        golden: int64 [n], -1 where there is none.
+        soft: header -> float32 [n, C] class logits.
+        usable: float32 [n], 0 where a label that the stage learns from is missing.
+    """
+
+    question: Ragged
+    passage: Ragged
+    golden: npt.NDArray[np.int64]
+    soft: dict[str, FloatArray]
+    usable: FloatArray
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """Model inputs (int64 [B, L] each) and what to learn from them."""
+
+    inputs: dict[str, Tensor]
+    targets: Targets
+
+
+class StageRows:
+    """Reads a stage's shards, keeping at most two shuffle windows in memory.
+
+    Args:
+        stage: whose rows.
+        workspace: where they lie.
+        tokenizer: of the model that learns.
+        window: shards that are shuffled together.
+    """
+
+    def __init__(self, stage: Stage, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, window: int) -> None:
+        self.stage = stage
+        self.workspace = workspace
+        self.names = list(stage.shards)
+        self.features = Features(Template.of(tokenizer, 2), stage.max_length)
+        self.tokens = TokenCache(workspace, stage.corpus, stage.corpus_fingerprint, tokenizer)
+        self._shard = lru_cache(maxsize=2 * window)(self._read)
+
+    def usable(self, refs: RowRefs) -> FloatArray:
+        """Return float32 [B]: 1 for rows with every label that the stage needs, else 0."""
+        return np.array([self._shard(int(shard)).usable[row] for shard, row in refs], dtype=np.float32)
+
+    def micro_batches(self, refs: RowRefs, weights: FloatArray, size: int) -> Iterator[MicroBatch]:
+        """Cut a worker's rows into micro-batches of at most ``size``, like lengths together."""
+        shards = [self._shard(int(shard)) for shard, _ in refs]
+        rows = refs[:, 1]
+        question = _gather([shard.question for shard in shards], rows)
+        passage = _gather([shard.passage for shard in shards], rows)
+        golden = np.array([shard.golden[row] for shard, row in zip(shards, rows, strict=True)], dtype=np.int64)
+        soft = {
+            header: np.stack([shard.soft[header][row] for shard, row in zip(shards, rows, strict=True)])
+            for header in self.stage.signals
+        }
+        weights = weights * np.array([s.usable[r] for s, r in zip(shards, rows, strict=True)], dtype=np.float32)
+        order = np.argsort(self.features.lengths(question, passage), kind="stable")
+        for start in range(0, len(order), size):
+            picked = order[start : start + size]
+            inputs = self.features.batch(picked, question, passage)
+            yield MicroBatch(
+                {name: torch.from_numpy(value) for name, value in inputs.items()},
+                Targets(
+                    golden=torch.from_numpy(golden[picked]) if self.stage.golden else None,
+                    soft={header: torch.from_numpy(value[picked]) for header, value in soft.items()},
+                    weight=torch.from_numpy(weights[picked]),
+                ),
+            )
+
+    def _read(self, index: int) -> ShardRows:
+        stage, shard = self.stage, self.names[index]
+        teachers = sorted({teacher for signal in stage.signals.values() for teacher in signal.teachers})
+        stores = {name: LabelStore(self.workspace, stage.corpus, stage.split, name) for name in teachers}
+        joined = join_shard(self.workspace, stage.corpus, stage.split, shard, stores)
+        _, question = self.tokens.read(stage.split, shard, "question")
+        _, passage = self.tokens.read(stage.split, shard, "passage")
+        soft = {header: self._mean(joined.logits, header) for header in stage.signals}
+        golden = joined.labels
+        usable = golden >= 0 if stage.golden else np.ones(len(golden), dtype=bool)
+        for logits in soft.values():
+            usable &= np.isfinite(logits).all(axis=1)
+        clean = {header: np.nan_to_num(logits).astype(np.float32) for header, logits in soft.items()}
+        return ShardRows(question, passage, golden, clean, usable.astype(np.float32))
+
+    def _mean(self, logits: dict[str, FloatArray], header: str) -> FloatArray:
+        signal = self.stage.signals[header]
+        each = [
+            to_class_logits(logits[teacher], calibration, len(self.stage.classes))
+            for teacher, calibration in zip(signal.teachers, signal.calibrations, strict=True)
+        ]
+        return np.mean(each, axis=0, dtype=np.float32)
+
+
+def _gather(columns: list[Ragged], rows: npt.NDArray[np.int64]) -> Ragged:
+    texts = [column.row(int(row)) for column, row in zip(columns, rows, strict=True)]
+    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
+    return Ragged(np.concatenate(texts), offsets)

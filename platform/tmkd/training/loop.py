@@ -1,0 +1,146 @@
+"""What a training worker does: for every stage, step through its rows and publish the finished model."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import ray.train
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from tmkd.cluster import progress_poster, setup_worker
+from tmkd.objectives import SOFT_OBJECTIVES, combine, weighted_terms
+from tmkd.runtimes.precision import resolve_device
+from tmkd.training import checkpoints, engine, publish
+from tmkd.training.data import MicroBatch, StageRows
+from tmkd.training.model import HeadersOf, build
+from tmkd.training.order import batches, worker_slice
+from tmkd.training.plan import Plan, finished
+from tmkd.training.stage import Stage
+from tmkd.training.validation import Validation
+
+History = dict[str, list[list[float]]]
+
+
+def worker(config: dict[str, Any]) -> None:
+    """Train the stages of ``config["plan"]`` that are not finished; runs in every Ray Train worker."""
+    plan: Plan = config["plan"]
+    setup_worker()
+    torch.set_num_threads(config["threads"])
+    device = resolve_device("auto" if ray.train.torch.get_device().type != "cpu" else "cpu")
+    engine.prepare_process(device)
+    for stage in plan.stages:
+        if finished(plan.workspace, stage) is None:
+            StageRun(stage, plan, device).run()
+        torch.distributed.barrier()  # the next stage may start from what rank 0 has just published
+
+
+class StageRun:
+    """One stage in one worker."""
+
+    def __init__(self, stage: Stage, plan: Plan, device: str) -> None:
+        context = ray.train.get_context()
+        self.rank, self.world = context.get_world_rank(), context.get_world_size()
+        self.stage, self.plan, self.device = stage, plan, device
+        self.model, self.tokenizer, self.anew = build(stage, plan.workspace)
+        self.rows = StageRows(stage, plan.workspace, self.tokenizer, plan.engine.shuffle_shards)
+        self.engine = engine.start(HeadersOf(self.model), stage.schedule, plan.engine, stage.steps, self.world, device)
+        self.first_step, self.history = checkpoints.restore(self.engine, self.key)
+        self.validation = Validation.of(stage, plan.workspace, self.tokenizer, plan.engine)
+        self.post = progress_poster(plan.progress) if self.rank == 0 else lambda done, total: None
+        self._sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
+        self._since = self.first_step
+
+    @property
+    def key(self) -> str:
+        return f"{self.stage.output}@{self.stage.identity()}"
+
+    def run(self) -> None:
+        stage, config, started = self.stage, self.plan.engine, time.monotonic()
+        order = batches(
+            list(stage.shards.values()), stage.schedule.batch_size, config.shuffle_shards, stage.seed, self.first_step
+        )
+        for step, refs in order:
+            if step >= stage.steps:
+                break
+            self._step(step, refs)
+            done = step + 1
+            self.post(done, stage.steps)
+            if done % config.log_every_steps == 0 or done == stage.steps:
+                self._log(done)
+            if self.validation and self.validation.is_due(done, stage.steps):
+                self._validate(done)
+            if done % config.checkpoint_every_steps == 0 and done < stage.steps:
+                checkpoints.save(self.engine, self.key, done, self.history)
+        self._finish(time.monotonic() - started)
+
+    def _step(self, step: int, refs: Any) -> None:
+        """One optimiser step on a global batch: sum over rows ÷ rows of the whole step, however it is cut."""
+        torch.manual_seed((self.stage.seed * 1_000_003 + step) * 1_009 + self.rank)  # dropout: same again on resume
+        self.engine.train()
+        total = max(float(self.rows.usable(refs).sum()), 1.0)
+        mine, weights = worker_slice(refs, self.rank, self.world)
+        micro_batches = list(self.rows.micro_batches(mine, weights, self.plan.engine.micro_batch))
+        for index, micro in enumerate(micro_batches):
+            self.engine.set_gradient_accumulation_boundary(index == len(micro_batches) - 1)
+            terms = self._terms(micro)
+            loss = combine(terms, self.stage.weights) * (self.world / total)  # the all-reduce averages over workers
+            self.engine.backward(loss, scale_wrt_gas=False)
+            for name, value in terms.items():
+                self._sums[name] += value.detach() / total
+            self._sums["loss"] += loss.detach() / self.world
+        self.engine.step()
+
+    def _terms(self, micro: MicroBatch) -> Mapping[str, Tensor]:
+        inputs = {name: value.to(self.device) for name, value in micro.inputs.items()}
+        logits = self.engine(inputs)
+        return weighted_terms(logits, micro.targets.to(self.device), SOFT_OBJECTIVES[self.stage.soft_objective])
+
+    def _log(self, done: int) -> None:
+        """Move the means since the last point to the history; the only place that waits for the device."""
+        count = max(done - self._since, 1)
+        for name, value in self._sums.items():
+            if self.world > 1:
+                torch.distributed.all_reduce(value)
+            self.history.setdefault(name, []).append([done, float(value) / count])
+        self.history.setdefault("learning_rate", []).append([done, float(self.engine.get_lr()[0])])
+        self._track(done)
+        self._sums.clear()
+        self._since = done
+
+    def _validate(self, done: int) -> None:
+        assert self.validation is not None
+        self.engine.eval()
+        for name, value in self.validation.measure(self.engine, self.device).items():
+            self.history.setdefault(f"validation_{name}", []).append([done, value])
+        self._track(done)
+
+    def _track(self, done: int) -> None:
+        """Send the points of this step to MLflow, live, from rank 0."""
+        run = self.stage.tracked
+        if run is not None and self.rank == 0:
+            points = {name: values[-1][1] for name, values in self.history.items() if values[-1][0] == done}
+            run.metrics({f"{self.stage.name}/{name}": value for name, value in points.items()}, step=done)
+
+    def _finish(self, seconds: float) -> None:
+        model: PreTrainedModel = self.model
+        publish.publish(self.stage, self.plan, model, self.tokenizer, self.rank, self._note(seconds))
+
+    def _note(self, seconds: float) -> dict[str, Any]:
+        steps = max(self.stage.steps - self.first_step, 1)
+        return {
+            "identity": self.stage.identity(),
+            "stage": self.stage.name,
+            "steps": self.stage.steps,
+            "resumed_at": self.first_step,
+            "rows": self.stage.rows,
+            "seconds": seconds,
+            "steps_per_second": steps / max(seconds, 1e-9),
+            "headers_started_anew": self.anew,
+            "workers": self.world,
+            "history": self.history,
+        }

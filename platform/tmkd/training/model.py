@@ -1,0 +1,85 @@
+"""The model of a stage as the engine sees it: batch in, named header logits out."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+
+from tmkd.models.build import StudentShape, freeze_embeddings, inherit, student_from_base
+from tmkd.models.folders import fetch, local_folder
+from tmkd.models.student import StudentForSequenceClassification
+from tmkd.models.student_config import GOLDEN
+from tmkd.training.stage import Stage
+from tmkd.workspace import Workspace
+
+
+class HeadersOf(nn.Module):
+    """Gives the logits of every header by name; a plain Hugging Face classifier has one, ``golden``."""
+
+    def __init__(self, model: PreTrainedModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        if isinstance(self.model, StudentForSequenceClassification):
+            return self.model.header_logits(**inputs)
+        logits = self.model(**inputs).logits.float()
+        if logits.shape[1] == 1:  # a single-logit reranker: softmax([-z/2, z/2]) = sigmoid(z)
+            logits = torch.cat([-logits / 2, logits / 2], dim=1)
+        return {GOLDEN: logits}
+
+
+def build(stage: Stage, workspace: Workspace) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+    """Make the model that a stage starts from; the same on every worker.
+
+    Returns:
+        The model, its tokenizer and the names of the headers that start anew.
+    """
+    torch.manual_seed(stage.seed)
+    folder = fetch(workspace, stage.starts_from) if stage.starts_from else local_folder(str(stage.base), "base")
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    model, anew = _model(stage, folder, tokenizer)
+    if stage.shape is not None and stage.shape.freeze_embeddings:
+        freeze_embeddings(model)
+    return model, tokenizer, anew
+
+
+def _model(stage: Stage, folder: Path, tokenizer: PreTrainedTokenizerBase) -> tuple[PreTrainedModel, list[str]]:
+    if stage.shape is None:
+        return _classifier(stage, folder, tokenizer), []
+    if stage.starts_from is None:
+        return student_from_base(
+            folder, _fitting(stage.shape, stage), stage.headers, stage.classes, tokenizer
+        ), stage.headers
+    parent = AutoModelForSequenceClassification.from_pretrained(folder)
+    sources = {header: signal.identity for header, signal in stage.signals.items()}
+    return inherit(parent, stage.headers, sources, stage.classes)
+
+
+def _fitting(shape: StudentShape, stage: Stage) -> StudentShape:
+    return dataclasses.replace(shape, max_length=stage.max_length)
+
+
+def _classifier(stage: Stage, folder: Path, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    labels = dict(enumerate(stage.classes))
+    model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+        folder, num_labels=len(labels), id2label=labels, label2id={v: k for k, v in labels.items()},
+        ignore_mismatched_sizes=True,
+    )  # fmt: skip
+    model.config.pad_token_id = tokenizer.pad_token_id
+    return model
+
+
+def finish(model: PreTrainedModel, stage: Stage) -> None:
+    """Write down what the stage taught: which headers are trained and from which teachers."""
+    if isinstance(model, StudentForSequenceClassification):
+        model.config.trained_headers = [
+            name for name in model.config.headers if name in stage.headers or name in model.config.trained_headers
+        ]
+        model.config.sources = {header: signal.identity for header, signal in stage.signals.items()}

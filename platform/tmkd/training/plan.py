@@ -1,0 +1,38 @@
+"""What a training worker is sent, and where a finished stage is noted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from tmkd.training.config import EngineConfig
+from tmkd.training.stage import Stage
+from tmkd.workspace import Workspace
+
+NOTE = "stage.json"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Stages to train one after the other in one set of workers.
+
+    Attributes:
+        progress: name under which steps are posted to the driver.
+    """
+
+    stages: tuple[Stage, ...]
+    engine: EngineConfig
+    workspace: Workspace
+    progress: str
+
+
+def finished(workspace: Workspace, stage: Stage) -> dict[str, Any] | None:
+    """Return the note of a finished stage (steps, seconds, history), or None if it has yet to be trained."""
+    note = read_note(workspace, stage.output)
+    return note if note is not None and note.get("identity") == stage.identity() else None
+
+
+def read_note(workspace: Workspace, folder: str) -> dict[str, Any] | None:
+    """Return the note in a model folder, or None where there is none."""
+    path = f"{folder}/{NOTE}"
+    return dict(workspace.read_json(path)) if workspace.exists(path) else None

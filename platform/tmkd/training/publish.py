@@ -1,0 +1,80 @@
+"""From a trained engine to a Hugging Face folder in the workspace: weights, tokenizer, model card, note."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+from tmkd.models import folders
+from tmkd.training.model import finish
+from tmkd.training.plan import NOTE, Plan
+from tmkd.training.stage import Stage
+
+
+def publish(
+    stage: Stage,
+    plan: Plan,
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    rank: int,
+    note: dict[str, Any],
+) -> None:
+    """Save the model under ``stage.output``; its note comes last, so that half a folder never counts as finished.
+
+    Every worker calls it: with ZeRO stage 3 the weights lie in parts on all of them.
+    """
+    finish(model, stage)
+    with _gathered(model, plan.engine.zero_stage):
+        if rank != 0:
+            return
+        with tempfile.TemporaryDirectory(prefix="tmkd-student-") as name:
+            folder = Path(name)
+            model.save_pretrained(folder)
+            tokenizer.save_pretrained(folder)
+            (folder / "README.md").write_text(model_card(stage, note), encoding="utf-8")
+            folders.publish(plan.workspace, folder, stage.output)
+    text = json.dumps(note, indent=1, sort_keys=True).encode()
+    plan.workspace.publish_bytes(f"{stage.output}/{NOTE}", text, with_hash=False)
+
+
+def model_card(stage: Stage, note: dict[str, Any]) -> str:
+    """Return the model card: what it is, how it was made, what was measured on the way."""
+    validation = note["history"].get("validation_accuracy", [])
+    shown = f"{validation[-1][1]:.3f}" if validation else "not measured"
+    headers = ", ".join(stage.headers)
+    return f"""---
+library_name: transformers
+pipeline_tag: text-classification
+tags: [tmkd, knowledge-distillation]
+---
+# {stage.output}
+
+Made by the stage `{stage.name}` on the corpus `{stage.corpus}` (split `{stage.split}`, {stage.rows:,} pairs,
+{note["steps"]:,} optimiser steps). Headers: {headers}. Classes: {", ".join(stage.classes)}.
+
+Accuracy on the validation split at the end: {shown}.
+
+```python
+import tmkd  # makes transformers know the student
+from transformers import pipeline
+
+score = pipeline("text-classification", model="<this folder>")
+score({{"text": "a question", "text_pair": "a passage"}})
+```
+"""
+
+
+@contextlib.contextmanager
+def _gathered(model: PreTrainedModel, zero_stage: int) -> Any:
+    if zero_stage < 3:
+        yield
+        return
+    import deepspeed
+
+    with deepspeed.zero.GatheredParameters(list(model.parameters()), modifier_rank=0):
+        yield

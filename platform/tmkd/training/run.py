@@ -1,0 +1,92 @@
+"""The driver's side of training: stages in, Ray Train workers, finished model folders out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+
+from tmkd.cluster import cluster_size, watch_progress
+from tmkd.console import note
+from tmkd.training.config import EngineConfig
+from tmkd.training.loop import worker
+from tmkd.training.plan import Plan, finished
+from tmkd.training.stage import Stage
+from tmkd.workspace import Workspace, fingerprint
+
+
+def train(
+    stages: Sequence[Stage], config: EngineConfig, workspace: Workspace, run: str, label: str
+) -> list[dict[str, Any]]:
+    """Train the stages that are not finished, one after the other in one set of workers.
+
+    Interrupted at any moment, the same call goes on from the last checkpoint.
+
+    Args:
+        stages: in order; a later one may start from an earlier one's output.
+        config: workers, precision, checkpoints.
+        workspace: where corpora, labels and models lie.
+        run: name of the run, whose private state lies under ``runs/<run>``.
+        label: of the progress bar.
+
+    Returns:
+        The note of every stage: steps, seconds, history of the curves.
+    """
+    todo = [stage for stage in stages if finished(workspace, stage) is None]
+    if todo:
+        _fit(todo, config, workspace, run, label)
+    return [_note(workspace, stage) for stage in stages]
+
+
+def _fit(todo: list[Stage], config: EngineConfig, workspace: Workspace, run: str, label: str) -> None:
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    cpus, gpus = _resources(config)
+    name = f"{todo[-1].name}-{fingerprint([stage.identity() for stage in todo])}"
+    plan = Plan(tuple(todo), config, workspace, progress=f"{run}/{name}")
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
+    trainer = TorchTrainer(
+        worker,
+        train_loop_config={"plan": plan, "threads": _threads(config, cpus, gpus)},
+        scaling_config=ScalingConfig(
+            num_workers=config.workers,
+            use_gpu=gpus > 0,
+            resources_per_worker={"CPU": cpus, **({"GPU": gpus} if gpus else {})},
+        ),
+        run_config=RunConfig(
+            name=name,
+            storage_path=workspace.show(f"runs/{run}"),
+            failure_config=FailureConfig(max_failures=config.max_failures),
+            checkpoint_config=CheckpointConfig(num_to_keep=2),
+        ),
+    )
+    steps = sum(stage.steps for stage in todo)
+    with watch_progress(plan.progress, label, steps, "steps"):
+        trainer.fit()
+    workspace.delete(f"runs/{run}/{name}")  # finished: the model folder says all
+
+
+def _resources(config: EngineConfig) -> tuple[float, float]:
+    _, cluster_gpus = cluster_size()
+    gpus = config.gpus_per_worker
+    gpus = (1.0 if cluster_gpus >= config.workers else 0.0) if gpus == "auto" else gpus
+    cpus = 1.0 if config.cpus_per_worker == "auto" else config.cpus_per_worker
+    return cpus, gpus
+
+
+def _threads(config: EngineConfig, cpus: float, gpus: float) -> int:
+    """Torch threads of a worker. On CPUs and with `auto`, the workers of a one-machine cluster share its cores."""
+    if config.cpus_per_worker != "auto" or gpus or len(ray.nodes()) > 1:
+        return max(1, int(cpus))
+    return max(1, int(cluster_size()[0]) // config.workers)
+
+
+def _note(workspace: Workspace, stage: Stage) -> dict[str, Any]:
+    found = finished(workspace, stage)
+    if found is None:
+        note(f"{stage.output}: not finished")
+        raise RuntimeError(f"{stage.output}: training ended without a finished model")
+    return found

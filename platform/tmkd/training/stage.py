@@ -1,0 +1,94 @@
+"""A stage: everything a worker needs to know to train one model once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from tmkd.models.build import StudentShape
+from tmkd.soft_labels.calibration import Calibration
+from tmkd.training.config import Schedule
+from tmkd.workspace import fingerprint
+
+
+@dataclass(frozen=True)
+class Signal:
+    """Where a header's soft labels come from: one teacher, or the mean of several teachers' class logits."""
+
+    teachers: tuple[str, ...]
+    calibrations: tuple[Calibration | None, ...]
+    identity: str  # fingerprint of what made the labels; a header is inherited only from the same
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One training of one model.
+
+    Attributes:
+        name: of the stage (``pretrain``, ``finetune``, ``teacher``, ``baseline``), as MLflow shows it.
+        output: folder of the workspace for the finished model.
+        corpus, corpus_fingerprint, split: the rows.
+        shards: shard name -> rows.
+        classes: names of the classes.
+        signals: header -> its soft labels; empty for golden labels alone.
+        golden: whether golden labels are learned.
+        weights: of the terms ``golden`` and ``soft``.
+        base: model folder (local) to cut a student from; None inherits ``starts_from``.
+        starts_from: folder of the workspace whose model is inherited.
+        shape: of a student; None trains the folder as the Hugging Face classifier it is.
+        validation: shard name -> rows of the validation split; empty = none.
+        golden_identity: fingerprint of the golden labels that are learned; new judgements make the model stale.
+        parent: identity of the stage whose model is inherited.
+        soft_objective: key of `tmkd.objectives.SOFT_OBJECTIVES`.
+    """
+
+    name: str
+    output: str
+    corpus: str
+    corpus_fingerprint: str
+    split: str
+    shards: Mapping[str, int]
+    classes: tuple[str, ...]
+    signals: Mapping[str, Signal]
+    golden: bool
+    weights: Mapping[str, float]
+    schedule: Schedule
+    seed: int
+    max_length: int
+    base: str | None = None
+    starts_from: str | None = None
+    shape: StudentShape | None = None
+    validation: Mapping[str, int] = field(default_factory=dict)
+    soft_objective: str = "mse"
+    golden_identity: str = ""
+    parent: str = ""
+    tracked: Any = None  # the MLflow run that takes the curves
+
+    @property
+    def rows(self) -> int:
+        return sum(self.shards.values())
+
+    @property
+    def headers(self) -> list[str]:
+        return list(dict.fromkeys([*(["golden"] if self.golden else []), *self.signals]))
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of the whole stage."""
+        per_epoch = -(-self.rows // self.schedule.batch_size)
+        steps = max(1, round(per_epoch * self.schedule.epochs))
+        return min(steps, self.schedule.max_steps or steps)
+
+    def identity(self) -> str:
+        """Fingerprint of all that decides the finished weights, except the precision and number of workers."""
+        values = {
+            key: value
+            for key, value in self.__dict__.items()
+            if key not in ("name", "output", "validation", "tracked", "schedule", "signals", "shape")
+        }
+        values["schedule"] = self.schedule.model_dump()
+        values["shape"] = asdict(self.shape) if self.shape else None
+        values["signals"] = {header: asdict(signal) for header, signal in self.signals.items()}
+        values["shards"], values["weights"] = dict(self.shards), dict(self.weights)
+        return fingerprint(values)

@@ -1,0 +1,8 @@
+"""Stage 2 on golden and soft labels, and everything before it that is not there yet."""
+
+import sys
+
+from tmkd.pipeline import jobs
+
+if __name__ == "__main__":
+    sys.exit(jobs.tmkd_finetune())

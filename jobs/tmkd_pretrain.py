@@ -1,0 +1,8 @@
+"""Stage 1, and everything before it that is not there yet: corpus, teachers, soft labels."""
+
+import sys
+
+from tmkd.pipeline import jobs
+
+if __name__ == "__main__":
+    sys.exit(jobs.tmkd_pretrain())

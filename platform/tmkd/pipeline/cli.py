@@ -1,0 +1,132 @@
+"""What every job does around its step: read the switches, check the recipe, open workspace and tracker, report."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from tmkd.config import apply_overrides, parse
+from tmkd.console import console, quiet_libraries, warn
+from tmkd.errors import UserError, nearest
+from tmkd.pipeline.help import page, parser
+from tmkd.pipeline.recipe import Recipe, read
+
+Step = Callable[[Any], dict[str, Any]]
+USER_MISTAKE = 2
+INTERRUPTED = 130
+REMAKE = {"remake": "make the corpus again although one is there (its sources have changed)"}
+RELABEL = {"relabel": "make stale soft labels (and what they hang on) again, at their cost"}
+
+
+def main(job: str, what: str, step: Step, next_command: str | None, argv: Sequence[str] | None = None) -> int:
+    """Run one job; returns its exit status.
+
+    Args:
+        job: file name of the script, without ``.py``.
+        what: what it does, for ``--help``.
+        step: takes a `tmkd.pipeline.context.Context` and returns the result that ``--json`` prints.
+        next_command: what the user would run next.
+    """
+    made = parser(job, what, {**REMAKE, **RELABEL})
+    switches, rest = made.parse_known_args(sys.argv[1:] if argv is None else list(argv))
+    if switches.help:
+        print(page(made))
+        return 0
+    quiet_libraries(switches.verbose)
+    try:
+        result = _run(job, switches, overrides_from(rest), step, next_command)
+    except UserError as error:
+        console.print(f"error: {error}", style="red", markup=False)
+        return USER_MISTAKE
+    except KeyboardInterrupt:
+        warn("interrupted; the same command goes on from here")
+        return INTERRUPTED
+    if switches.json:
+        print(json.dumps(result, default=str), flush=True)
+    return 0
+
+
+def overrides_from(rest: Sequence[str]) -> dict[str, str]:
+    """Read ``--student.layers 1`` and ``--student.layers=1`` into ``{"student.layers": "1"}``.
+
+    Raises:
+        UserError: for a word that is no switch, a switch without a value, or one that no recipe field begins with.
+    """
+    found: dict[str, str] = {}
+    words = list(rest)
+    while words:
+        word = words.pop(0)
+        if not word.startswith("--"):
+            raise UserError(f"{word!r}: expected a switch such as --student.layers 3; --help lists them all")
+        name, equals, value = word[2:].partition("=")
+        top = name.split(".")[0]
+        if top not in Recipe.model_fields:
+            legal = [
+                *Recipe.model_fields,
+                "recipe",
+                "workspace",
+                "fixture",
+                "json",
+                "verbose",
+                "help",
+                "remake",
+                "relabel",
+            ]
+            raise UserError(f"--{name}: no such switch{nearest(top, legal)}; --help lists them all")
+        if not equals:
+            if not words or words[0].startswith("--"):
+                raise UserError(f"--{name}: needs a value")
+            value = words.pop(0)
+        found[name] = value
+    return found
+
+
+def _run(job: str, switches: Any, overrides: dict[str, str], step: Step, next_command: str | None) -> dict[str, Any]:
+    recipe, source_tree = _recipe(switches, overrides)
+    from tmkd.workspace import Workspace
+
+    where = f"{switches.workspace.rstrip('/')}/fixture" if switches.fixture else switches.workspace
+    workspace = Workspace.open(where)
+    if switches.fixture:
+        recipe = _shrunk(source_tree, workspace, overrides)
+    from tmkd.pipeline.session import run_job
+
+    command = _next(next_command, switches, overrides)
+    return run_job(job, recipe, workspace, step, command, switches)
+
+
+def _recipe(switches: Any, overrides: dict[str, str]) -> tuple[Recipe, tuple[dict[str, Any], str]]:
+    tree, source = read(switches.recipe)
+    label = source + (" with overrides" if overrides else "")
+    return parse(Recipe, apply_overrides(tree, overrides), label), (tree, source)
+
+
+def _shrunk(source_tree: tuple[dict[str, Any], str], workspace: Any, overrides: dict[str, str]) -> Recipe:
+    from tmkd.pipeline.fixture import ensure_base, shrink
+
+    tree, source = source_tree
+    small = shrink(
+        apply_overrides(tree, {k: v for k, v in overrides.items() if k.startswith("corpus.")}), ensure_base(workspace)
+    )
+    return parse(Recipe, apply_overrides(small, overrides), f"{source} --fixture")
+
+
+def _next(command: str | None, switches: Any, overrides: dict[str, str]) -> str | None:
+    if command is None:
+        return None
+    words = [command]
+    words += [f"--recipe {switches.recipe}"] if switches.recipe != "docs" else []
+    words += [f"--workspace {switches.workspace}"] if switches.workspace != "workspace" else []
+    words += ["--fixture"] if switches.fixture else []
+    words += [f"--{name} {value}" for name, value in overrides.items()]
+    return " ".join(words)
+
+
+def exit_now(status: int) -> None:
+    """End the process without waiting for library threads; everything is published by now."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

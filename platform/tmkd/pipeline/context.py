@@ -1,0 +1,79 @@
+"""What every step of a run shares: the recipe, the workspace, the tracker, and the log of what was done."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from tmkd.console import heading, note, show_table
+from tmkd.pipeline.recipe import Recipe
+from tmkd.tracking import RunHandle, Tracker
+from tmkd.workspace import Workspace
+
+
+@dataclass
+class StepRecord:
+    """One line of the summary table."""
+
+    step: str
+    state: str
+    seconds: float
+    where: str
+
+
+@dataclass
+class Context:
+    """One job's run.
+
+    Attributes:
+        recipe: checked as a whole.
+        workspace: where everything lands.
+        tracker, run: MLflow, and the parent run of this job; its children are the trainings.
+        relabel: whether labels (and what they hang on) may be made again at their cost.
+        remake: whether a corpus whose sources have changed is made again.
+        log: of the steps, for the summary table.
+    """
+
+    recipe: Recipe
+    workspace: Workspace
+    tracker: Tracker
+    run: RunHandle
+    relabel: bool = False
+    remake: bool = False
+    log: list[StepRecord] = field(default_factory=list)
+
+    @property
+    def run_folder(self) -> str:
+        return f"students/{self.recipe.run_name}"
+
+    @property
+    def report_folder(self) -> str:
+        return f"reports/{self.recipe.run_name}"
+
+    def child(self, name: str, key: str) -> AbstractContextManager[RunHandle]:
+        """Open a child run; one of the same ``key`` that was killed is continued."""
+        return self.tracker.run(name, parent=self.run, key=key)
+
+    @contextmanager
+    def step(self, name: str, where: str) -> Iterator[None]:
+        """Announce a step, time it and note it for the summary."""
+        heading(name)
+        started = time.monotonic()
+        yield
+        self.log.append(StepRecord(name, "made", time.monotonic() - started, self.workspace.show(where)))
+
+    def skip(self, name: str, where: str) -> None:
+        """Note that a step's result is there already."""
+        note(f"{name}: up to date")
+        self.log.append(StepRecord(name, "up to date", 0.0, self.workspace.show(where)))
+
+    def show_summary(self, next_command: str | None) -> None:
+        """Print where things are, seconds a step and what to run next."""
+        rows: list[list[Any]] = [[r.step, r.state, f"{r.seconds:.1f}", r.where] for r in self.log]
+        rows.append(["sum", "", f"{sum(record.seconds for record in self.log):.1f}", ""])
+        show_table("What was done", ["step", "state", "seconds", "where"], rows)
+        if next_command:
+            note(f"next: {next_command}")

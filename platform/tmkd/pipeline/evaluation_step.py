@@ -1,0 +1,250 @@
+"""Step 6: every teacher, their ensemble, the baseline and the student on one split, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tmkd.console import note
+from tmkd.corpus.manifest import CorpusManifest
+from tmkd.evaluation import curves, predictions, report, table
+from tmkd.evaluation.agreement import Agreement, agreement
+from tmkd.evaluation.ensemble import mean_probabilities
+from tmkd.evaluation.intervals import Interval, Run, difference, recovered_gap
+from tmkd.evaluation.intervals import mean as mean_interval
+from tmkd.evaluation.quality import Quality, correct, quality
+from tmkd.evaluation.scoring import Measured, Task, measure
+from tmkd.evaluation.table import ModelRow, model_name
+from tmkd.models.student_config import AGGREGATE
+from tmkd.pipeline.context import Context
+from tmkd.pipeline.labels import calibrate
+from tmkd.pipeline.student_step import (
+    ensure_baseline,
+    ensure_finetuned,
+    ensure_pretrained,
+    finetune_stage,
+    pretrain_stage,
+)
+from tmkd.pipeline.teacher_step import teacher_folder
+from tmkd.soft_labels.calibration import to_class_logits
+from tmkd.soft_labels.join import join_shard
+from tmkd.soft_labels.store import LabelStore
+from tmkd.workspace import corpus_folder
+
+FloatArray = npt.NDArray[np.floating]
+TIMED_PAIRS = 2000
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows that are judged, in order.
+
+    Attributes:
+        ids: int64 [n].
+        question_ids: object [n] of strings.
+        labels: int64 [n], -1 = none; grades float32 [n], NaN = none.
+        teachers: teacher -> float32 [n, C] probabilities; rows a teacher could not score are uniform.
+        texts: (question, passage) of at most `TIMED_PAIRS` rows.
+    """
+
+    ids: npt.NDArray[np.int64]
+    question_ids: npt.NDArray[np.object_]
+    labels: npt.NDArray[np.int64]
+    grades: npt.NDArray[np.float32]
+    teachers: dict[str, npt.NDArray[np.float32]]
+    texts: list[tuple[str, str]]
+
+    @property
+    def judged(self) -> bool:
+        return bool((self.labels >= 0).any())
+
+
+def evaluate(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
+    """Judge everything on the recipe's evaluation split; returns what ``--json`` prints."""
+    golden = corpus.has_labels("train")
+    students = {"pretrained": pretrain_stage(context, corpus).output}
+    ensure_pretrained(context, corpus)
+    tried: list[dict[str, Any]] = []
+    baseline = None
+    if golden:
+        ensure_finetuned(context, corpus)
+        students["finetuned"] = finetune_stage(context, corpus).output
+        if context.recipe.baseline.enabled:
+            baseline, tried = ensure_baseline(context, corpus)
+    with context.step("evaluation", context.report_folder):
+        split = read_split(context, corpus, context.recipe.evaluation.split)
+        measured = _measure(context, corpus, split, students, baseline)
+        result = _report(context, corpus, split, measured, tried)
+    return result
+
+
+def teacher_quality(context: Context, corpus: CorpusManifest, name: str) -> list[ModelRow]:
+    """Return the rows of every teacher and of their ensemble on a split that is labelled."""
+    split = read_split(context, corpus, name)
+    nothing = Measured({}, {}, {})
+    return [row for row, _ in _rows(split, nothing)]
+
+
+def read_split(context: Context, corpus: CorpusManifest, name: str) -> Split:
+    """Join a split with every teacher's labels and the golden ones."""
+    stores = {t: LabelStore(context.workspace, corpus.name, name, t) for t in context.recipe.teachers}
+    shards = [join_shard(context.workspace, corpus.name, name, shard, stores) for shard in corpus.shards(name)]
+    columns = ["question_id", "question", "passage"]
+    tables = [
+        context.workspace.read_table(f"{corpus_folder(corpus.name, name)}/{s}", columns) for s in corpus.shards(name)
+    ]
+    teachers = {}
+    for teacher in context.recipe.teachers:
+        raw = np.concatenate([shard.logits[teacher] for shard in shards])
+        logits = to_class_logits(raw, calibrate(context, corpus, teacher), len(corpus.classes))
+        teachers[teacher] = torch.softmax(torch.from_numpy(np.nan_to_num(logits)), dim=1).numpy()
+    texts = [
+        (question, passage)
+        for t in tables
+        for question, passage in zip(t["question"].to_pylist(), t["passage"].to_pylist(), strict=True)
+    ]
+    step = max(1, len(texts) // TIMED_PAIRS)
+    return Split(
+        ids=np.concatenate([shard.ids for shard in shards]),
+        question_ids=np.concatenate([np.array(t["question_id"].to_pylist(), dtype=object) for t in tables]),
+        labels=np.concatenate([shard.labels for shard in shards]),
+        grades=np.concatenate([shard.grades for shard in shards]),
+        teachers=teachers,
+        texts=texts[::step][:TIMED_PAIRS],
+    )
+
+
+def _measure(
+    context: Context, corpus: CorpusManifest, split: Split, students: Mapping[str, str], baseline: str | None
+) -> Measured:
+    recipe, name = context.recipe, context.recipe.evaluation.split
+    return measure(
+        Task(
+            workspace=context.workspace,
+            corpus=corpus.name,
+            corpus_fingerprint=corpus.fingerprint,
+            split=name,
+            shards=tuple(corpus.shards(name)),
+            students={**students, **({"baseline": baseline} if baseline else {})},
+            teachers={t: (entry.config(), teacher_folder(context, t)) for t, entry in recipe.teachers.items()},
+            max_length=recipe.student.max_length,
+            seconds=recipe.evaluation.speed_seconds,
+            pairs=split.texts,
+        )
+    )
+
+
+def _rows(split: Split, measured: Measured) -> list[tuple[ModelRow, FloatArray]]:
+    """Return every model's line and its probabilities [n, C], teachers first."""
+    speed, sizes = measured.pairs_per_second, measured.parameters
+    ensemble = mean_probabilities(list(split.teachers.values()))
+    rows: list[tuple[ModelRow, FloatArray]] = []
+
+    def add(
+        kind: Any, probabilities: FloatArray, timed: str, name: str = "", stage: Any = None, header: Any = None
+    ) -> None:
+        found = _judge(split, probabilities, ensemble)
+        row = ModelRow.of(kind, found, name, stage, header, speed.get(timed), sizes.get(timed))
+        rows.append((row, probabilities))
+
+    for teacher, probabilities in split.teachers.items():
+        add("teacher", probabilities, teacher, name=teacher)
+    if all(teacher in speed for teacher in split.teachers):  # an ensemble asks every teacher in turn
+        speed["ensemble"] = 1 / sum(1 / speed[teacher] for teacher in split.teachers)
+        sizes["ensemble"] = sum(sizes[teacher] for teacher in split.teachers)
+    add("ensemble", ensemble, "ensemble")
+    if "baseline" in measured.probabilities:
+        add("baseline", measured.probabilities["baseline"][AGGREGATE], "baseline")
+    for stage in ("pretrained", "finetuned"):
+        headers = measured.probabilities.get(stage, {})
+        for header in sorted(headers, key=lambda h: (h != AGGREGATE, h)):
+            add("student", headers[header], stage, stage=stage, header=header)
+    return rows
+
+
+def _judge(split: Split, probabilities: FloatArray, ensemble: FloatArray) -> Quality | Agreement:
+    if not split.judged:
+        return agreement(probabilities, ensemble, split.question_ids, split.ids)
+    grades = split.grades if np.isfinite(split.grades[split.labels >= 0]).all() else None
+    return quality(split.labels, probabilities, split.question_ids, grades, split.ids)
+
+
+def _report(
+    context: Context, corpus: CorpusManifest, split: Split, measured: Measured, tried: list[dict[str, Any]]
+) -> dict[str, Any]:
+    lines = _rows(split, measured)
+    rows = [row for row, _ in lines]
+    probabilities = {row.model: values for row, values in lines}
+    labels = split.labels if split.judged else None
+    path = predictions.publish(
+        context.workspace,
+        context.recipe.run_name,
+        predictions.build(split.ids, split.question_ids, labels, probabilities),
+    )
+    intervals = _intervals(context, split, probabilities) if split.judged else {}
+    notes = _notes(context, corpus, split, tried)
+    curve = curves.draw(_curves(tried), "golden labels alone", "validation accuracy") if tried else None
+    result = report.publish(context.workspace, context.recipe.run_name, rows, path, intervals, notes, curve)
+    result["baseline_tried"] = tried
+    table.show(rows, f"{context.recipe.evaluation.split} split of {corpus.name}")
+    for name, interval in intervals.items():
+        note(f"  {name}: {interval or 'cannot be formed (the ensemble is not ahead of the baseline)'}")
+    _track(context, rows, intervals)
+    return result
+
+
+def _intervals(context: Context, split: Split, probabilities: Mapping[str, FloatArray]) -> dict[str, Interval | None]:
+    """95 % intervals of what a reader decides by; bootstrap over questions."""
+    judged = split.labels >= 0
+    scores = {name: correct(split.labels, values)[judged].astype(float) for name, values in probabilities.items()}
+    runs = [Run(split.question_ids[judged], scores)]
+    count, seed = context.recipe.evaluation.bootstrap, context.recipe.seed
+    student = model_name("student", "", "finetuned", AGGREGATE)
+    found: dict[str, Interval | None] = {}
+    for name in ("ensemble", "baseline", model_name("student", "", "pretrained", AGGREGATE), student):
+        if name in scores:
+            found[f"accuracy of {name}"] = mean_interval(runs, name, count, seed)
+    if student in scores and "baseline" in scores:
+        found["accuracy of student - baseline"] = difference(runs, student, "baseline", count, seed)
+        found["recovered gap"] = recovered_gap(runs, student, "baseline", "ensemble", count, seed)
+    return found
+
+
+def _notes(context: Context, corpus: CorpusManifest, split: Split, tried: list[dict[str, Any]]) -> list[str]:
+    name = context.recipe.evaluation.split
+    notes = [
+        f"{len(split.ids):,} pairs of {corpus.questions(name):,} questions, split `{name}` of corpus `{corpus.name}`."
+    ]
+    if split.judged:
+        notes.append("Ranking measures leave out questions without a relevant candidate.")
+    else:
+        notes.append("No golden labels: every model is compared with the teachers' ensemble.")
+    if tried:
+        steps = tried[0]["steps"]
+        settings = "; ".join(
+            f"rate {t['learning_rate']:g}, warm-up {t['warmup_ratio']:g}: {t['validation_accuracy']:.3f}" for t in tried
+        )
+        notes.append(f"Baseline: {steps} steps on golden labels alone; validation accuracy by setting: {settings}.")
+    return notes
+
+
+def _curves(tried: list[dict[str, Any]]) -> dict[str, list[tuple[int, float]]]:
+    return {
+        f"rate {t['learning_rate']:g}, warm-up {t['warmup_ratio']:g}": [(int(s), float(v)) for s, v in t["curve"]]
+        for t in tried
+    }
+
+
+def _track(context: Context, rows: list[ModelRow], intervals: Mapping[str, Interval | None]) -> None:
+    dicts = table.as_json(rows)
+    context.run.table("evaluation", list(dicts[0]), [list(row.values()) for row in dicts])
+    measures = ("accuracy", "auc", "mrr10", "ndcg10", "map", "pairs_per_second", "top1_agreement", "kendall_tau")
+    context.run.metrics(
+        {f"{row['model']}/{m}": row[m] for row in dicts for m in measures if row.get(m) is not None}
+        | {name: interval.estimate for name, interval in intervals.items() if interval}
+    )

@@ -1,0 +1,83 @@
+"""``--fixture``: a miniature of any recipe. About 300 rows and a 2-layer model made from a config, everything else real."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from tmkd.config import Tree
+from tmkd.workspace import Workspace
+
+BASE = "fixture/base"
+WORDS_FROM = ("config.py", "workspace.py", "console.py", "models/student.py", "tasks/features.py", "corpus/config.py")
+SIZES = {"unlabeled_questions": 60, "golden_questions": 20, "validation_questions": 10, "test_questions": 30}
+PACKAGES = ["rich", "pydantic", "mlflow", "transformers", "torch"]
+
+
+def shrink(tree: Tree, base: str) -> Tree:
+    """Return the recipe's tree with a small corpus, the tiny base in place of every model, and few steps."""
+    small: Tree = {**tree}
+    corpus = dict(tree.get("corpus") or {})
+    if corpus.get("path") or corpus.get("paths"):
+        corpus["max_rows"] = 300
+    else:
+        corpus["docs"] = {**(corpus.get("docs") or {}), "max_per_package": 60, "packages": PACKAGES, **SIZES}
+    small["corpus"] = {**corpus, "shard_rows": min(int(corpus.get("shard_rows", 100)), 100)}
+    small["teachers"] = {name: _small_teacher(teacher, base) for name, teacher in (tree.get("teachers") or {}).items()}
+    student = dict(tree.get("student") or {})
+    small["student"] = {**student, "base": base, "layers": min(int(student.get("layers", 2)), 2), "max_length": 48}
+    for stage in ("pretrain", "finetune"):
+        small[stage] = {**(tree.get(stage) or {}), "epochs": 1, "batch_size": 16}
+    small["training"] = {
+        **(tree.get("training") or {}),
+        "checkpoint_every_steps": 5,
+        "log_every_steps": 2,
+        "validations": 2,
+    }
+    small["evaluation"] = {**(tree.get("evaluation") or {}), "speed_seconds": 0.2, "bootstrap": 200}
+    return small
+
+
+def _small_teacher(teacher: dict[str, Any], base: str) -> dict[str, Any]:
+    small = {**teacher, "model": base, "max_length": 48}
+    train = teacher.get("train")
+    if teacher.get("kind", "classifier") == "classifier" and not train:
+        train = {"golden": {"epochs": 1}}  # the base has no classifier of its own
+    if train:
+        train = {**train, "golden": {**(train.get("golden") or {}), "epochs": 1}}
+        if train.get("warm_up"):
+            train["warm_up"] = {**train["warm_up"], "epochs": 0.5}
+        small["train"] = train
+    return small
+
+
+def ensure_base(workspace: Workspace) -> str:
+    """Make the tiny model (2 layers × 64) and its tokenizer in the workspace, if they are not there.
+
+    Returns:
+        Its local folder. The vocabulary is learned from this package's own source.
+    """
+    folder = workspace.local_path(BASE) if workspace.is_local else Path.home() / ".cache" / "tmkd" / BASE
+    if not (folder / "model.safetensors").is_file():
+        _make_base(folder)
+    return str(folder)
+
+
+def _make_base(folder: Path) -> None:
+    import torch
+    from tokenizers import BertWordPieceTokenizer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    package = Path(__file__).resolve().parent.parent
+    trainer = BertWordPieceTokenizer()
+    trainer.train([str(package / name) for name in WORDS_FROM], vocab_size=2000, show_progress=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    trainer.save_model(str(folder))
+    tokenizer = BertTokenizerFast(vocab=str(folder / "vocab.txt"))
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=64, num_hidden_layers=2, num_attention_heads=4, intermediate_size=128,
+        max_position_embeddings=128,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(folder)

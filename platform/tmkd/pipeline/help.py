@@ -1,0 +1,46 @@
+"""``--help``: what a job does, its switches, and every recipe field with type, default and meaning."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import textwrap
+
+from tmkd.config import Field, describe
+from tmkd.pipeline.recipe import Recipe, shipped
+
+EPILOG = "Any recipe field is also a switch: --student.layers 1 --finetune.alpha 0.7 --corpus.path pairs.tsv"
+
+
+def parser(job: str, what: str, switches: dict[str, str]) -> argparse.ArgumentParser:
+    """Return the parser of a job's own switches; recipe fields are read from what it leaves over."""
+    made = argparse.ArgumentParser(
+        prog=f"python jobs/{job}.py", description=what, epilog=EPILOG, add_help=False, allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    made.add_argument("--recipe", default="docs", metavar="NAME|FILE", help=f"{', '.join(shipped())}, or a YAML file")
+    made.add_argument("--workspace", default="workspace", metavar="DIR|URI", help="where everything lands (s3://… too)")
+    made.add_argument("--fixture", action="store_true", help="a miniature of the same run, in <workspace>/fixture")
+    made.add_argument("--json", action="store_true", help="print the result as one JSON line, last on stdout")
+    made.add_argument("--verbose", action="store_true", help="let Ray, transformers and DeepSpeed speak")
+    for name, meaning in switches.items():
+        made.add_argument(f"--{name}", action="store_true", help=meaning)
+    made.add_argument("--help", action="store_true", help="this page")
+    return made
+
+
+def page(made: argparse.ArgumentParser) -> str:
+    """Return the whole help page."""
+    width = max(80, min(shutil.get_terminal_size((100, 24)).columns, 130))
+    lines = [made.format_help(), "recipe fields (type, default, meaning):"]
+    for field in describe(Recipe):
+        lines.extend(_lines(field, width))
+    return "\n".join(lines)
+
+
+def _lines(field: Field, width: int) -> list[str]:
+    if field.type == "group":
+        return ["", f"  {field.path}: {field.meaning}"]
+    head = f"  --{field.path}  <{field.type}>  [{field.default}]"
+    body = textwrap.wrap(field.meaning, width - 8)
+    return [head, *(f"        {line}" for line in body)]

@@ -1,0 +1,125 @@
+"""The jobs: each makes what it needs and is not there yet, then does its own step."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tmkd.corpus.manifest import CorpusManifest
+from tmkd.pipeline.cli import main
+from tmkd.pipeline.context import Context
+
+
+def prepare_corpus() -> int:
+    """Run ``jobs/prepare_corpus.py``."""
+    return main("prepare_corpus", "Make the corpus: sources, candidates, splits, shards, rejected rows.", _corpus,
+                "python jobs/train_teachers.py")  # fmt: skip
+
+
+def train_teachers() -> int:
+    """Run ``jobs/train_teachers.py``."""
+    return main("train_teachers", "Fine-tune the teachers that are to be trained and measure all of them.", _teachers,
+                "python jobs/label_corpus.py")  # fmt: skip
+
+
+def label_corpus() -> int:
+    """Run ``jobs/label_corpus.py``."""
+    return main("label_corpus", "Let every teacher score the corpus; finished shards are not done again.", _labels,
+                "python jobs/tmkd_pretrain.py")  # fmt: skip
+
+
+def tmkd_pretrain() -> int:
+    """Run ``jobs/tmkd_pretrain.py``."""
+    return main("tmkd_pretrain", "Stage 1 of TMKD: distil the teachers' soft labels of the unlabeled corpus into the "
+                "student. Makes the corpus, the teachers and the labels first where they are not there.", _pretrain,
+                "python jobs/tmkd_finetune.py")  # fmt: skip
+
+
+def tmkd_finetune() -> int:
+    """Run ``jobs/tmkd_finetune.py``."""
+    return main("tmkd_finetune", "Stage 2 of TMKD: fine-tune the student on golden and soft labels.", _finetune,
+                "python jobs/evaluate.py")  # fmt: skip
+
+
+def evaluate() -> int:
+    """Run ``jobs/evaluate.py``."""
+    return main("evaluate", "Judge and time every teacher, the ensemble, the baseline and the student.", _evaluate,
+                "mlflow ui")  # fmt: skip
+
+
+def _ready(context: Context) -> CorpusManifest:
+    from tmkd.pipeline.corpus_step import ensure_corpus
+    from tmkd.pipeline.teacher_step import ensure_labels, ensure_teachers
+
+    corpus = ensure_corpus(context)
+    ensure_teachers(context, corpus)
+    ensure_labels(context, corpus)
+    return corpus
+
+
+def _corpus(context: Context) -> dict[str, Any]:
+    from tmkd.pipeline.corpus_step import ensure_corpus
+
+    corpus = ensure_corpus(context)
+    return {"corpus": corpus.name, "fingerprint": corpus.fingerprint, "splits": corpus.splits, "counts": corpus.counts}
+
+
+def _teachers(context: Context) -> dict[str, Any]:
+    from tmkd.pipeline.corpus_step import ensure_corpus
+    from tmkd.pipeline.teacher_step import JUDGED, ensure_labels, ensure_teachers
+
+    corpus = ensure_corpus(context)
+    ensure_teachers(context, corpus)
+    ensure_labels(context, corpus, JUDGED)
+    return {"teachers": _teacher_table(context, corpus)}
+
+
+def _labels(context: Context) -> dict[str, Any]:
+    corpus = _ready(context)
+    return {"labels": list(context.recipe.teachers), "teachers": _teacher_table(context, corpus)}
+
+
+def _teacher_table(context: Context, corpus: CorpusManifest) -> list[dict[str, Any]]:
+    from tmkd.evaluation import table
+    from tmkd.pipeline.evaluation_step import teacher_quality
+
+    name = context.recipe.evaluation.split
+    if not corpus.rows(name):
+        return []
+    rows = teacher_quality(context, corpus, name)
+    table.show(rows, f"Teachers on the {name} split of {corpus.name}")
+    return table.as_json(rows)
+
+
+def _pretrain(context: Context) -> dict[str, Any]:
+    from tmkd.pipeline.student_step import ensure_pretrained
+
+    note = ensure_pretrained(context, _ready(context))
+    return {"student": f"{context.run_folder}/pretrained", **_trained(note)}
+
+
+def _finetune(context: Context) -> dict[str, Any]:
+    from tmkd.errors import UserError
+    from tmkd.pipeline.student_step import ensure_finetuned, ensure_pretrained
+
+    corpus = _ready(context)
+    ensure_pretrained(context, corpus)
+    if not corpus.has_labels("train"):
+        raise UserError(
+            f"corpus {corpus.name} has no golden labels, so there is no stage 2; the student of stage 1 is finished: "
+            "python jobs/evaluate.py compares it with its teachers"
+        )
+    note = ensure_finetuned(context, corpus)
+    return {"student": f"{context.run_folder}/finetuned", **_trained(note)}
+
+
+def _evaluate(context: Context) -> dict[str, Any]:
+    from tmkd.pipeline.evaluation_step import evaluate as evaluate_all
+
+    return evaluate_all(context, _ready(context))
+
+
+def _trained(note: dict[str, Any]) -> dict[str, Any]:
+    kept = ("steps", "resumed_at", "rows", "seconds", "steps_per_second", "headers_started_anew")
+    return {key: note[key] for key in kept} | {
+        f"final_{name}": points[-1][1] for name, points in note["history"].items() if points
+    }

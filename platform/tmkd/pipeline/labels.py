@@ -1,0 +1,76 @@
+"""From label stores to what a stage learns: calibration, signals, identities."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from tmkd.corpus.manifest import CorpusManifest
+from tmkd.errors import UserError
+from tmkd.models.student_config import soft_header
+from tmkd.pipeline.context import Context
+from tmkd.soft_labels.calibration import Calibration, fit_platt, fit_unlabelled, save_calibration
+from tmkd.soft_labels.golden import GOLDEN
+from tmkd.soft_labels.join import join_shard
+from tmkd.soft_labels.store import LabelStore
+from tmkd.training.stage import Signal
+from tmkd.workspace import HASH_SUFFIX, fingerprint, labels_folder
+
+CALIBRATION_SHARDS = 8
+"""Shards that a calibration is fitted on at most; two parameters need no more."""
+
+
+def calibrate(context: Context, corpus: CorpusManifest, teacher: str) -> Calibration | None:
+    """Fit the calibration of a single-logit teacher, on golden labels where there are some; None if it has C logits."""
+    labelled = corpus.has_labels("train")
+    split = "train" if labelled else "unlabeled"
+    scores, labels = _scores(context, corpus, split, teacher)
+    if scores.shape[1] != 1:
+        return None
+    kind = context.recipe.teachers[teacher].kind
+    calibration = fit_platt(scores[:, 0], labels) if labelled else fit_unlabelled(scores[:, 0], kind)
+    save_calibration(context.workspace, teacher, calibration)
+    return calibration
+
+
+def signal(context: Context, corpus: CorpusManifest, teachers: list[str]) -> Signal:
+    """Return the soft labels of one teacher, or of the mean of several."""
+    calibrations = tuple(calibrate(context, corpus, teacher) for teacher in teachers)
+    made_by = [teacher_identity(context, corpus, teacher) for teacher in teachers]
+    return Signal(
+        tuple(teachers), calibrations, fingerprint([made_by, [c and (c.scale, c.shift) for c in calibrations]])
+    )
+
+
+def signals(context: Context, corpus: CorpusManifest) -> dict[str, Signal]:
+    """Return a soft header for every teacher of the recipe."""
+    return {soft_header(teacher): signal(context, corpus, [teacher]) for teacher in context.recipe.teachers}
+
+
+def teacher_identity(context: Context, corpus: CorpusManifest, teacher: str) -> str:
+    """Return the fingerprint of what made a teacher's labels, whatever corpus they are of."""
+    for split in corpus.splits:
+        store = LabelStore(context.workspace, corpus.name, split, teacher)
+        if store.identity:
+            return fingerprint(
+                {key: value for key, value in store.identity.items() if key not in ("corpus", "column_order")}
+            )
+    raise UserError(f"{teacher}: has no soft labels on corpus {corpus.name}; run jobs/label_corpus.py first")
+
+
+def golden_identity(context: Context, corpus: CorpusManifest, split: str) -> str:
+    """Return the fingerprint of a split's golden labels; new judgements change it."""
+    folder = labels_folder(corpus.name, split, GOLDEN)
+    hashes = [
+        context.workspace.read_bytes(f"{folder}/{name}").decode()
+        for name in context.workspace.list(folder, HASH_SUFFIX)
+    ]
+    return fingerprint(hashes)
+
+
+def _scores(context: Context, corpus: CorpusManifest, split: str, teacher: str) -> tuple[np.ndarray, np.ndarray]:
+    store = {teacher: LabelStore(context.workspace, corpus.name, split, teacher)}
+    joined = [
+        join_shard(context.workspace, corpus.name, split, shard, store)
+        for shard in corpus.shards(split)[:CALIBRATION_SHARDS]
+    ]
+    return np.concatenate([j.logits[teacher] for j in joined]), np.concatenate([j.labels for j in joined])

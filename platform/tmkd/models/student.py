@@ -87,10 +87,9 @@ class StudentForSequenceClassification(PreTrainedModel):
         self.encoder = AutoModel.from_config(base)
         if getattr(self.encoder, "pooler", None) is not None:
             self.encoder.pooler = None  # the headers pool for themselves
-        width = base.hidden_size * (3 if config.pooling == "match" else 1)
-        self.headers = nn.ModuleDict(
-            {_key(name): Header(width, config.num_labels, config.pooling == "match") for name in config.headers}
-        )
+        has_cosine = config.pooling == "match"
+        width, classes = base.hidden_size * (3 if has_cosine else 1), len(config.id2label or {})
+        self.headers = nn.ModuleDict({_key(name): Header(width, classes, has_cosine) for name in config.headers})
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:

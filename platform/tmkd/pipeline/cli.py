@@ -15,6 +15,7 @@ from tmkd.pipeline.help import page, parser
 from tmkd.pipeline.recipe import Recipe, read
 
 Step = Callable[[Any], dict[str, Any]]
+SWITCHES = ("recipe", "workspace", "fixture", "json", "verbose", "help", "remake", "relabel")
 USER_MISTAKE = 2
 INTERRUPTED = 130
 REMAKE = {"remake": "make the corpus again although one is there (its sources have changed)"}
@@ -29,6 +30,7 @@ def main(job: str, what: str, step: Step, next_command: str | None, argv: Sequen
         what: what it does, for ``--help``.
         step: takes a `tmkd.pipeline.context.Context` and returns the result that ``--json`` prints.
         next_command: what the user would run next.
+        argv: the switches; those of this process by default.
     """
     made = parser(job, what, {**REMAKE, **RELABEL})
     switches, rest = made.parse_known_args(sys.argv[1:] if argv is None else list(argv))
@@ -64,18 +66,7 @@ def overrides_from(rest: Sequence[str]) -> dict[str, str]:
         name, equals, value = word[2:].partition("=")
         top = name.split(".")[0]
         if top not in Recipe.model_fields:
-            legal = [
-                *Recipe.model_fields,
-                "recipe",
-                "workspace",
-                "fixture",
-                "json",
-                "verbose",
-                "help",
-                "remake",
-                "relabel",
-            ]
-            raise UserError(f"--{name}: no such switch{nearest(top, legal)}; --help lists them all")
+            raise UserError(f"--{name}: no such switch{nearest(top, [*Recipe.model_fields, *SWITCHES])}; see --help")
         if not equals:
             if not words or words[0].startswith("--"):
                 raise UserError(f"--{name}: needs a value")

@@ -63,12 +63,18 @@ class Context:
         heading(name)
         started = time.monotonic()
         yield
-        self.log.append(StepRecord(name, "made", time.monotonic() - started, self.workspace.show(where)))
+        self.record(name, "made", time.monotonic() - started, where)
 
     def skip(self, name: str, where: str) -> None:
         """Note that a step's result is there already."""
-        note(f"{name}: up to date")
-        self.log.append(StepRecord(name, "up to date", 0.0, self.workspace.show(where)))
+        if all(record.step != name for record in self.log):
+            note(f"{name}: up to date")
+        self.record(name, "up to date", 0.0, where)
+
+    def record(self, name: str, state: str, seconds: float, where: str) -> None:
+        """Note a step once: a later look that finds it up to date adds nothing."""
+        if state == "made" or all(record.step != name for record in self.log):
+            self.log.append(StepRecord(name, state, seconds, self.workspace.show(where)))
 
     def show_summary(self, next_command: str | None) -> None:
         """Print where things are, seconds a step and what to run next."""

@@ -79,8 +79,7 @@ def evaluate(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
     with context.step("evaluation", context.report_folder):
         split = read_split(context, corpus, context.recipe.evaluation.split)
         measured = _measure(context, corpus, split, students, baseline)
-        result = _report(context, corpus, split, measured, tried)
-    return result
+        return _report(context, corpus, split, measured, tried)
 
 
 def teacher_quality(context: Context, corpus: CorpusManifest, name: str) -> list[ModelRow]:

@@ -1,4 +1,4 @@
-"""``--fixture``: a miniature of any recipe. About 300 rows and a 2-layer model made from a config, everything else real."""
+"""``--fixture``: a miniature of any recipe: 300 rows and a 2-layer model made from a config; all else is real."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tmkd.workspace import Workspace
 BASE = "fixture/base"
 WORDS_FROM = ("config.py", "workspace.py", "console.py", "models/student.py", "tasks/features.py", "corpus/config.py")
 SIZES = {"unlabeled_questions": 60, "golden_questions": 20, "validation_questions": 10, "test_questions": 30}
-PACKAGES = ["rich", "pydantic", "mlflow", "transformers", "torch"]
+PACKAGES = ["rich", "pydantic", "fsspec", "networkx", "sqlalchemy"]
 
 
 def shrink(tree: Tree, base: str) -> Tree:
@@ -66,14 +66,14 @@ def ensure_base(workspace: Workspace) -> str:
 def _make_base(folder: Path) -> None:
     import torch
     from tokenizers import BertWordPieceTokenizer
-    from transformers import BertConfig, BertModel, BertTokenizerFast
+    from transformers import BertConfig, BertModel, BertTokenizer
 
     package = Path(__file__).resolve().parent.parent
     trainer = BertWordPieceTokenizer()
     trainer.train([str(package / name) for name in WORDS_FROM], vocab_size=2000, show_progress=False)
     folder.mkdir(parents=True, exist_ok=True)
     trainer.save_model(str(folder))
-    tokenizer = BertTokenizerFast(vocab=str(folder / "vocab.txt"))
+    tokenizer = BertTokenizer(vocab=str(folder / "vocab.txt"))
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
     config = BertConfig(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from tmkd.corpus.manifest import CorpusManifest
@@ -21,13 +23,16 @@ CALIBRATION_SHARDS = 8
 
 def calibrate(context: Context, corpus: CorpusManifest, teacher: str) -> Calibration | None:
     """Fit the calibration of a single-logit teacher, on golden labels where there are some; None if it has C logits."""
+    if teacher_columns(context, corpus, teacher) != 1:
+        return None
     labelled = corpus.has_labels("train")
     split = "train" if labelled else "unlabeled"
     scores, labels = _scores(context, corpus, split, teacher)
-    if scores.shape[1] != 1:
-        return None
-    kind = context.recipe.teachers[teacher].kind
-    calibration = fit_platt(scores[:, 0], labels) if labelled else fit_unlabelled(scores[:, 0], kind)
+    if labelled:
+        calibration = fit_platt(scores[:, 0], labels)
+    else:
+        kind = context.recipe.teachers[teacher].kind
+        calibration = fit_unlabelled(scores[:, 0], "bi_encoder" if kind == "bi_encoder" else "classifier")
     save_calibration(context.workspace, teacher, calibration)
     return calibration
 
@@ -48,12 +53,20 @@ def signals(context: Context, corpus: CorpusManifest) -> dict[str, Signal]:
 
 def teacher_identity(context: Context, corpus: CorpusManifest, teacher: str) -> str:
     """Return the fingerprint of what made a teacher's labels, whatever corpus they are of."""
+    made_by = _identity(context, corpus, teacher)
+    return fingerprint({key: value for key, value in made_by.items() if key not in ("corpus", "column_order")})
+
+
+def teacher_columns(context: Context, corpus: CorpusManifest, teacher: str) -> int:
+    """Return C of a teacher's label stores."""
+    return int(_identity(context, corpus, teacher)["columns"])
+
+
+def _identity(context: Context, corpus: CorpusManifest, teacher: str) -> dict[str, Any]:
     for split in corpus.splits:
         store = LabelStore(context.workspace, corpus.name, split, teacher)
         if store.identity:
-            return fingerprint(
-                {key: value for key, value in store.identity.items() if key not in ("corpus", "column_order")}
-            )
+            return dict(store.identity)
     raise UserError(f"{teacher}: has no soft labels on corpus {corpus.name}; run jobs/label_corpus.py first")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tmkd.console import heading
 from tmkd.errors import UserError
 from tmkd.models.build import check_layers
@@ -20,10 +22,10 @@ def check_models(recipe: Recipe) -> None:
             classes cannot go with the corpus's.
     """
     faults = []
-    checks = [_check_student, *(_teacher_check(name) for name in recipe.teachers)]
+    checks = [partial(_check_student, recipe), *(partial(_check_teacher, recipe, name) for name in recipe.teachers)]
     for check in checks:
         try:
-            check(recipe)
+            check()
         except UserError as error:
             faults.append(str(error))
     if faults:
@@ -39,18 +41,14 @@ def _check_student(recipe: Recipe) -> None:
         )
 
 
-def _teacher_check(name: str):  # noqa: ANN202 - a closure of the same type as its siblings
-    def check(recipe: Recipe) -> None:
-        entry = recipe.teachers[name]
-        folder = local_folder(entry.model, f"teachers.{name}.model")
-        if entry.train is not None:
-            if entry.train.pooling != "head":
-                check_layers(folder, entry.train.layers, f"teachers.{name}.train.layers")
-            return
+def _check_teacher(recipe: Recipe, name: str) -> None:
+    entry = recipe.teachers[name]
+    folder = local_folder(entry.model, f"teachers.{name}.model")
+    if entry.train is None:
         card = teacher_class(entry.kind).describe(entry.config(), folder, load_tokenizer(folder))
         match_classes(name, card.columns, card.classes, recipe.corpus.classes)
-
-    return check
+    elif entry.train.pooling != "head":
+        check_layers(folder, entry.train.layers, f"teachers.{name}.train.layers")
 
 
 def announce(recipe: Recipe, where: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
+from tmkd.console import heading
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.labelling.pipeline import label_corpus
@@ -18,7 +19,8 @@ from tmkd.training.plan import finished
 from tmkd.training.run import train
 from tmkd.training.stage import Stage
 
-JUDGED = ("validation", "test")
+JUDGED = ("train", "validation", "test")
+"""Splits that a teacher labels to be measured; single logits are calibrated on the first."""
 
 
 def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:
@@ -39,14 +41,15 @@ def label(context: Context, corpus: CorpusManifest, name: str, splits: list[str]
     """Let one teacher score the splits."""
     step, where = f"soft labels · {name}", f"soft_labels/{corpus.name}"
     entry = context.recipe.teachers[name]
-    with context.step(step, where):
-        report = label_corpus(
-            context.workspace, corpus, splits, name, entry.config(), teacher_folder(context, name), context.relabel
-        )
-    if report.pairs == 0:
-        context.log[-1].state = "up to date"
-    else:
-        context.run.metrics({f"label_pairs_per_second/{name}": report.pairs_per_second})
+    heading(step)
+    report = label_corpus(
+        context.workspace, corpus, splits, name, entry.config(), teacher_folder(context, name), context.relabel
+    )
+    if report.shards_done == 0:
+        context.record(step, "up to date", 0.0, where)
+        return
+    context.record(step, "made", report.seconds, where)
+    context.run.metrics({f"label_pairs_per_second/{name}": report.pairs_per_second})
 
 
 def teacher_folder(context: Context, name: str) -> Path:
@@ -82,14 +85,12 @@ def _stages(context: Context, corpus: CorpusManifest, name: str, training: Teach
     shape = None
     if training.pooling != "head":
         shape = StudentShape(training.layers, training.pooling, False, None, entry.max_length)
-    common = {
-        "corpus": corpus.name, "corpus_fingerprint": corpus.fingerprint, "classes": tuple(corpus.classes), "seed": recipe.seed,
-        "max_length": entry.max_length, "shape": shape, "validation": corpus.shard_rows("validation"),
-    }  # fmt: skip
     golden = Stage(
-        name=f"teacher-{name}", output=f"teachers/{name}", split="train", shards=corpus.shard_rows("train"), signals={},
-        golden=True, weights={"golden": 1.0}, schedule=training.golden, base=entry.model,
-        golden_identity=golden_identity(context, corpus, "train"), **common,
+        name=f"teacher-{name}", output=f"teachers/{name}", corpus=corpus.name, corpus_fingerprint=corpus.fingerprint,
+        split="train", shards=corpus.shard_rows("train"), classes=tuple(corpus.classes), signals={}, golden=True,
+        weights={"golden": 1.0}, schedule=training.golden, seed=recipe.seed, max_length=entry.max_length,
+        base=entry.model, shape=shape, validation=corpus.shard_rows("validation"),
+        golden_identity=golden_identity(context, corpus, "train"),
     )  # fmt: skip
     if training.warm_up is None:
         return [golden]
@@ -107,7 +108,7 @@ def _refuse_to_orphan_labels(context: Context, corpus: CorpusManifest, name: str
     bound = [s for s in corpus.splits if LabelStore(context.workspace, corpus.name, s, name).identity]
     if bound and not context.relabel:
         raise UserError(
-            f"teacher {name} is to be trained again (its settings, golden labels or warm-up changed), but soft labels of "
-            f"the one before are in place ({', '.join(bound)}); use another teacher name or --workspace, or pass "
+            f"teacher {name} is to be trained again (its settings, golden labels or warm-up changed), but soft labels "
+            f"of the one before are in place ({', '.join(bound)}); use another teacher name or --workspace, or pass "
             "--relabel to train and label again"
         )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import ray.train
+import ray.train.torch
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel

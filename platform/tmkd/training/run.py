@@ -48,6 +48,8 @@ def _fit(todo: list[Stage], config: EngineConfig, workspace: Workspace, run: str
     name = f"{todo[-1].name}-{fingerprint([stage.identity() for stage in todo])}"
     plan = Plan(tuple(todo), config, workspace, progress=f"{run}/{name}")
     os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
+    if len(ray.nodes()) == 1:  # one machine is not taken away: save the process that would watch for it
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     trainer = TorchTrainer(
         worker,
         train_loop_config={"plan": plan, "threads": _threads(config, cpus, gpus)},

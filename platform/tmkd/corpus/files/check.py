@@ -1,0 +1,112 @@
+"""From the rows of a reader to checked rows in a spool; a row that cannot be used is rejected with its reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from tmkd.console import Bar
+from tmkd.corpus.config import CorpusConfig
+from tmkd.corpus.files.labels import LabelReader, read_grade
+from tmkd.corpus.files.records import INVALID_ENCODING, Bad, Record, Row, batches
+from tmkd.corpus.files.sources import Source
+from tmkd.corpus.files.spool import KEYS, SPOOL_SCHEMA, Spool
+from tmkd.corpus.hashing import text_hash
+from tmkd.corpus.ledger import Ledger
+
+DUPLICATE_KEY = "duplicate key"
+
+
+class Checker:
+    """Checks the rows of one split's files. Remembers every key of the user's (about 60 bytes each)."""
+
+    def __init__(self, config: CorpusConfig, ledger: Ledger, spool: Spool) -> None:
+        self._config = config
+        self._ledger = ledger
+        self._spool = spool
+        self._labels = LabelReader(config.classes, config.no_label)
+        self._seen: set[int] = set()
+        self._last_question: tuple[str, int] = ("", 0)
+        self.taken = 0
+        """Rows taken so far, good and bad."""
+
+    def take(self, source: Source, records: Iterable[Record], bar: Bar) -> None:
+        """Put the good rows of one source into the spool and the others into the ledger."""
+        for batch in batches(records):
+            self._ledger.read += len(batch)
+            self.taken += len(batch)
+            good = [checked for record in batch if (checked := self._checked(source, record))]
+            if good:
+                self._keep(good)
+            bar.advance(len(batch))
+
+    def _checked(self, source: Source, record: Record) -> tuple[Any, ...] | None:
+        if isinstance(record, Bad):
+            self._ledger.reject(self._spool.split, source.name, *record)
+            return None
+        try:
+            return self._row(source, record)
+        except ValueError as error:  # UnicodeEncodeError too: half a surrogate pair out of a JSON escape
+            reason = INVALID_ENCODING.format(encoding="UTF-8") if isinstance(error, UnicodeError) else str(error)
+        shown = " | ".join(str(value) for value in record.values if value is not None)
+        self._ledger.reject(self._spool.split, source.name, record.position, reason, shown)
+        return None
+
+    def _keep(self, rows: list[tuple[Any, ...]]) -> None:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        names = (*SPOOL_SCHEMA.names, *KEYS)
+        named = dict(zip(names, columns, strict=True))
+        self._spool.add({name: named[name] for name in SPOOL_SCHEMA.names}, {name: named[name] for name in KEYS})
+
+    def _row(self, source: Source, row: Row) -> tuple[Any, ...]:
+        """Return the values of `SPOOL_SCHEMA` and the three keys. Raises `ValueError` with the reason."""
+        position, (question, passage, label, grade, question_id, source_id) = row
+        question = _text(question, "question")
+        passage = _text(passage, "passage")
+        label, grade = self._judgement(source, label, grade)
+        text_key = self._question_key(question)
+        pair_key = text_hash(f"{question}\x1f{passage}")
+        if "question_id" in source.columns:
+            question_id = _text(question_id, "question_id")
+            group_key = text_hash(question_id)
+        else:
+            question_id, group_key = f"{text_key:016x}", text_key
+        source_id = self._key(source_id) if "source_id" in source.columns else f"{source.name}:{position}"
+        fields = (source.name, position, source_id, question_id, question, passage, label, grade)
+        return (*fields, group_key, text_key, pair_key)
+
+    def _judgement(self, source: Source, label: Any, grade: Any) -> tuple[int | None, float | None]:
+        known = self._labels.read(label) if label is not None else None
+        degree = read_grade(grade) if grade is not None else None
+        if degree is not None and "label" not in source.columns:
+            known = int(degree > 0)
+        return known, degree if degree is not None else known
+
+    def _question_key(self, question: str) -> int:
+        # A question's candidates mostly stand together, so the last key is often the next one.
+        if question != self._last_question[0]:
+            self._last_question = question, text_hash(" ".join(question.lower().split()))
+        return self._last_question[1]
+
+    def _key(self, value: Any) -> str:
+        source_id = _text(value, "source_id")
+        key = hash(source_id)
+        if key in self._seen:
+            raise ValueError(DUPLICATE_KEY)
+        source_id.encode()
+        self._seen.add(key)
+        return source_id
+
+
+def _text(value: Any, role: str) -> str:
+    """Return stripped text. Raises `ValueError` with the reason if there is none."""
+    if value.__class__ is not str:
+        if value is None:
+            raise ValueError(f"null {role}")
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{role} that is not text")
+        value = str(value)
+    value = value.strip()
+    if not value:
+        raise ValueError(f"empty {role}")
+    return str(value)

@@ -1,0 +1,92 @@
+"""Reading all sources of a config into spools, one a split."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from tmkd.console import progress_bar
+from tmkd.corpus.config import CorpusConfig
+from tmkd.corpus.files.check import Checker
+from tmkd.corpus.files.hub import open_hub, read_hub
+from tmkd.corpus.files.records import Bad, Record
+from tmkd.corpus.files.sources import Source, list_sources, passages_source
+from tmkd.corpus.files.spool import Spool
+from tmkd.corpus.files.tables import read_parquet
+from tmkd.corpus.files.text import read_delimited, read_json_lines
+from tmkd.corpus.ledger import Ledger
+from tmkd.errors import UserError
+
+
+def records_of(source: Source, config: CorpusConfig, dataset: Any = None) -> Iterator[Record]:
+    """Yield the rows of one source, whatever its format. ``dataset`` is the loaded hub data set."""
+    if source.format == "hub":
+        return read_hub(source, dataset)
+    readers = {"parquet": read_parquet, "jsonl": read_json_lines, "tsv": read_delimited, "csv": read_delimited}
+    return readers[source.format](source, config)
+
+
+def read_spools(config: CorpusConfig, ledger: Ledger, folder: Path) -> dict[str, Spool]:
+    """Read and check every source.
+
+    Args:
+        config: a config of kind ``files`` or ``hub``.
+        ledger: where read and rejected rows are counted.
+        folder: for the spools; as large as the sources' text.
+
+    Returns:
+        ``{split: spool}``, in the order of the config.
+
+    Raises:
+        UserError: if a source is wrong as a whole, or gives no usable row.
+    """
+    sources, dataset = open_hub(config) if config.source_kind == "hub" else (list_sources(config), None)
+    spools: dict[str, Spool] = {}
+    for split in dict.fromkeys(source.split for source in sources):
+        spool = spools[split] = Spool(folder, split)
+        checker = Checker(config, ledger, spool)
+        for source in (source for source in sources if source.split == split):
+            with progress_bar(f"reading {source.name}", None) as bar:
+                left = None if config.max_rows is None else config.max_rows - int(checker.taken)
+                checker.take(source, islice(records_of(source, config, dataset), left), bar)
+        spool.close()
+        if not len(spool):
+            raise UserError(_nothing(split, sources, checker, ledger))
+    return spools
+
+
+def read_passages(config: CorpusConfig, ledger: Ledger) -> list[str] | None:
+    """Return the different passages of ``mining.passages`` in order; None where no such file is named."""
+    source = passages_source(config)
+    if source is None:
+        return None
+    found: dict[str, None] = {}
+    with progress_bar(f"reading {source.name}", None) as bar:
+        for record in records_of(source, config):
+            bar.advance()
+            ledger.read += 1
+            value = "" if isinstance(record, Bad) else str(record.values[1] or "").strip()
+            if isinstance(record, Bad):
+                ledger.reject(source.split, source.name, *record)
+            elif not value:
+                ledger.reject(source.split, source.name, record.position, "empty passage", "")
+            elif value in found:
+                ledger.deduplicated["repeated passage"] += 1
+            else:
+                ledger.kept += 1
+                found[value] = None
+    if not found:
+        raise UserError(f"{source.location}: holds no passage; expected one a row (corpus.mining.column)")
+    return list(found)
+
+
+def _nothing(split: str, sources: list[Source], checker: Checker, ledger: Ledger) -> str:
+    where = ", ".join(source.location for source in sources if source.split == split)
+    if not checker.taken:
+        return f"{where}: holds no rows; expected question-passage pairs"
+    reasons = ", ".join(f"{count:,} {reason}" for reason, count in ledger.rejected.most_common(5))
+    return (
+        f"{where}: none of the {checker.taken:,} rows can be used: {reasons}; are columns, delimiter and classes right?"
+    )

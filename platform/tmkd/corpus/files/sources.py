@@ -1,0 +1,120 @@
+"""Which files (or hub splits) a config names, and what identifies them without reading them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from tmkd.corpus.config import Column, CorpusConfig
+from tmkd.errors import UserError
+
+Format = Literal["tsv", "csv", "jsonl", "parquet", "hub"]
+EXTENSIONS: dict[str, Format] = {
+    ".tsv": "tsv",
+    ".txt": "tsv",
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".parquet": "parquet",
+}
+WHOLE = "all"
+"""Name of the one source that holds everything and is split by question."""
+
+
+class Source(NamedTuple):
+    """One file or hub split.
+
+    Attributes:
+        split: ``unlabeled``, ``train``, ``validation``, ``test``, or `WHOLE`.
+        location: path of the file; name of the split for the hub.
+        format: how it is read.
+        columns: ``{role: column}`` to take from it.
+    """
+
+    split: str
+    location: str
+    format: Format
+    columns: dict[str, Column]
+
+    @property
+    def name(self) -> str:
+        """What rows without a key of their own are called after."""
+        return Path(self.location).name
+
+
+def list_sources(config: CorpusConfig) -> list[Source]:
+    """Return the files of every split, in order.
+
+    Raises:
+        UserError: if a path leads to nothing, or to a file of unknown format.
+    """
+    given = config.paths.given() or ({WHOLE: [config.path]} if config.path else {})
+    return [
+        Source(split, str(file), _format_of(file, config), _columns_for(split, config))
+        for split, paths in given.items()
+        for path in paths
+        for file in _expand(path, f"corpus.paths.{split}" if split != WHOLE else "corpus.path")
+    ]
+
+
+def passages_source(config: CorpusConfig) -> Source | None:
+    """Return the file to mine candidates from, if there is one of its own."""
+    if config.mining.passages is None:
+        return None
+    (file, *_) = _expand(config.mining.passages, "corpus.mining.passages")
+    return Source("passages", str(file), _format_of(file, config), {"passage": config.mining.column})
+
+
+def files_state(config: CorpusConfig) -> list[tuple[str, int, int]]:
+    """Return (path, size, modification time) of every file that the corpus is made from; nothing for the hub."""
+    sources = list_sources(config) if config.source_kind == "files" else []
+    extra = passages_source(config)
+    files = [Path(source.location).resolve() for source in [*sources, *([extra] if extra else [])]]
+    return [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+
+
+def _columns_for(split: str, config: CorpusConfig) -> dict[str, Column]:
+    columns = config.columns.named()
+    if split == "unlabeled":  # labels there would not be used, so they need not be there
+        columns = {role: column for role, column in columns.items() if role not in ("label", "grade")}
+    return columns
+
+
+def _expand(path: str, key: str) -> list[Path]:
+    """Return the files that a path, folder or pattern stands for."""
+    place = Path(os.path.expandvars(path)).expanduser()
+    if place.is_dir():
+        files = sorted(file for file in place.iterdir() if _extension(file) in EXTENSIONS)
+        if not files:
+            raise UserError(f"{key}: folder {path} holds no file ending in {', '.join(EXTENSIONS)} (or with .gz)")
+        return files
+    if any(character in path for character in "*?["):
+        files = sorted(file for file in place.parent.glob(place.name) if file.is_file())
+        if files:
+            return files
+    if not place.is_file():
+        raise UserError(f"{key}: no file {path} (looked from {Path.cwd()}){_neighbours(place)}")
+    return [place]
+
+
+def _neighbours(place: Path) -> str:
+    if not place.parent.is_dir():
+        return f"; folder {place.parent} is not there either"
+    names = sorted(file.name for file in place.parent.iterdir() if _extension(file) in EXTENSIONS)[:8]
+    return f"; in that folder: {', '.join(names)}" if names else ""
+
+
+def _extension(file: Path) -> str:
+    return file.with_suffix("").suffix.lower() if file.suffix.lower() == ".gz" else file.suffix.lower()
+
+
+def _format_of(file: Path, config: CorpusConfig) -> Format:
+    if config.format != "auto":
+        return config.format
+    extension = _extension(file)
+    if extension not in EXTENSIONS:
+        legal = ", ".join(EXTENSIONS)
+        raise UserError(f"{file}: unknown extension {extension!r}; expected {legal}, or set corpus.format")
+    return EXTENSIONS[extension]

@@ -1,0 +1,145 @@
+"""What finished models say about a split, and how fast: loaded once, in one Ray task on the best device there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import ray
+import torch
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from tmkd.cluster import cluster_size, progress_poster, setup_worker, watch_progress
+from tmkd.evaluation.speed import measure_pairs_per_second
+from tmkd.models.folders import fetch
+from tmkd.models.student import StudentForSequenceClassification
+from tmkd.models.student_config import AGGREGATE
+from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
+from tmkd.runtimes.torch_runtime import TorchRuntime
+from tmkd.tasks.features import Features, Ragged, Template
+from tmkd.tasks.tokens import TokenCache, tokenize, view
+from tmkd.teachers.base import Host
+from tmkd.teachers.config import TeacherConfig
+from tmkd.teachers.kinds import teacher_class
+from tmkd.workspace import Workspace
+
+FloatArray = npt.NDArray[np.float32]
+Pairs = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What to score and to time.
+
+    Attributes:
+        students: model's name -> folder of the workspace.
+        teachers: teacher's name -> its config and local folder; they are only timed, their labels are stored.
+        seconds: to time every model for; 0 = no timing.
+        pairs: texts to time on.
+    """
+
+    workspace: Workspace
+    corpus: str
+    corpus_fingerprint: str
+    split: str
+    shards: tuple[str, ...]
+    students: Mapping[str, str]
+    teachers: Mapping[str, tuple[TeacherConfig, Path]]
+    max_length: int
+    seconds: float
+    pairs: Pairs
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What was found.
+
+    Attributes:
+        probabilities: student -> header (``aggregate`` among them) -> float32 [n, C].
+        pairs_per_second: model -> pairs/s, tokenising included.
+        parameters: model -> number of parameters.
+    """
+
+    probabilities: dict[str, dict[str, FloatArray]]
+    pairs_per_second: dict[str, float]
+    parameters: dict[str, int]
+
+
+def measure(task: Task) -> Measured:
+    """Score the split with every student and time every model, alone on its device, one after the other."""
+    cpus, gpus = cluster_size()
+    remote: Any = ray.remote(num_cpus=1, num_gpus=1 if gpus else 0)(_measure)
+    threads = int(cpus) if len(ray.nodes()) == 1 else 1
+    total = len(task.students) + (len(task.teachers) if task.seconds else 0)
+    with watch_progress("evaluation", "scoring and timing", total, "models"):
+        found: Measured = ray.get(remote.remote(task, threads))
+    return found
+
+
+def _measure(task: Task, threads: int) -> Measured:
+    setup_worker()
+    set_threads(threads)
+    device = resolve_device("auto")
+    post, done = progress_poster("evaluation"), 0
+    total = len(task.students) + (len(task.teachers) if task.seconds else 0)
+    found = Measured({}, {}, {})
+    for name, folder in task.students.items():
+        _measure_student(name, fetch(task.workspace, folder), task, device, found)
+        done += 1
+        post(done, total)
+    for name, (config, path) in task.teachers.items() if task.seconds else ():
+        _time_teacher(name, config, path, task, device, found)
+        done += 1
+        post(done, total)
+    return found
+
+
+def _measure_student(name: str, folder: Path, task: Task, device: str, found: Measured) -> None:
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert isinstance(model, StudentForSequenceClassification)
+    found.parameters[name] = sum(parameter.numel() for parameter in model.parameters())
+    runtime = TorchRuntime(model, resolve_precision("auto", device), device)
+    features = Features(Template.of(tokenizer, 2), task.max_length)
+    headers, classes = model.config.headers, len(model.config.id2label or {})
+
+    def forward(inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.cat(list(model.header_logits(**inputs).values()), dim=1)  # [B, H * C]
+
+    cache = TokenCache(task.workspace, task.corpus, task.corpus_fingerprint, tokenizer)
+    parts = []
+    for shard in task.shards:
+        columns = tuple(cache.read(task.split, shard, column)[1] for column in ("question", "passage"))
+        parts.append(runtime.run(features, columns, forward))
+    logits = torch.from_numpy(np.concatenate(parts)).view(-1, len(headers), classes)  # [n, H, C]
+    each = torch.softmax(logits, dim=-1)
+    found.probabilities[name] = {header: each[:, index].numpy() for index, header in enumerate(headers)}
+    trained = [headers.index(header) for header in model.config.trained_headers or headers]
+    found.probabilities[name][AGGREGATE] = each[:, trained].mean(dim=1).numpy()  # Eq. (6)
+    if task.seconds:
+
+        def score(pairs: Pairs) -> FloatArray:
+            return runtime.run(features, _tokens(tokenizer, pairs), forward)
+
+        found.pairs_per_second[name] = measure_pairs_per_second(score, task.pairs, task.seconds)
+
+
+def _time_teacher(name: str, config: TeacherConfig, folder: Path, task: Task, device: str, found: Measured) -> None:
+    host = Host(device, resolve_precision(config.precision, device))
+    teacher = teacher_class(config.kind).load(config, folder, host)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+
+    def score(pairs: Pairs) -> FloatArray:
+        seen = [(view(question, config.question_pattern), passage) for question, passage in pairs]
+        return teacher.score(*_tokens(tokenizer, seen))
+
+    found.pairs_per_second[name] = measure_pairs_per_second(score, task.pairs, task.seconds)
+    found.parameters[name] = teacher.parameter_count
+
+
+def _tokens(tokenizer: Any, pairs: Pairs) -> tuple[Ragged, Ragged]:
+    return tokenize(tokenizer, [q for q, _ in pairs]), tokenize(tokenizer, [p for _, p in pairs])

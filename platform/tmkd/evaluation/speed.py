@@ -1,0 +1,49 @@
+"""How many pairs a second a model scores."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from statistics import median
+from typing import Any
+
+Pair = tuple[str, str]
+WARM_UP_PAIRS = 64
+CHUNKS = 5
+
+
+def measure_pairs_per_second(
+    score: Callable[[Sequence[Pair]], Any], pairs: Sequence[Pair], seconds: float = 3.0
+) -> float:
+    """Return the median rate of ``score`` over several calls, each on an even sample of ``pairs``.
+
+    A first call, untimed, warms up; a second one tells how many pairs fit a fifth of the time. Then samples of that
+    size (every k-th pair, so that each has the corpus's mix of lengths) are timed until the time is spent, at least
+    three of them. The median passes over moments when the machine was busy with something else.
+
+    Args:
+        score: what a user would call: texts in, scores out, tokenising included.
+        pairs: (question, passage); at least one.
+        seconds: time to spend after warming up; one slow call may overrun it.
+    """
+    if not pairs:
+        raise ValueError("no pairs to measure the speed on")
+    probe = _sample(pairs, max(1, len(pairs) // WARM_UP_PAIRS), 0)
+    score(probe)
+    size = max(1, int(_rate(score, probe) * seconds / CHUNKS))
+    stride = max(1, -(-len(pairs) // size))
+    rates: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(rates) < 3 or time.perf_counter() < end:
+        rates.append(_rate(score, _sample(pairs, stride, len(rates))))
+    return median(rates)
+
+
+def _sample(pairs: Sequence[Pair], stride: int, offset: int) -> Sequence[Pair]:
+    return pairs[offset % stride :: stride]
+
+
+def _rate(score: Callable[[Sequence[Pair]], Any], pairs: Sequence[Pair]) -> float:
+    started = time.perf_counter()
+    score(pairs)
+    return len(pairs) / max(time.perf_counter() - started, 1e-9)

@@ -1,0 +1,1 @@
+"""The Ray Data graph: corpus × teacher → soft labels."""

@@ -1,0 +1,82 @@
+"""What every process of one labelling run is told. Imports no torch, so that helper processes start quickly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from tmkd.soft_labels.store import LabelStore
+from tmkd.teachers.config import TeacherConfig
+from tmkd.teachers.host import Host
+from tmkd.workspace import Workspace, corpus_folder
+
+
+class Corpus(Protocol):
+    """What labelling needs to know of a corpus (`tmkd.corpus.manifest.CorpusManifest` is one)."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def fingerprint(self) -> str: ...
+
+    @property
+    def classes(self) -> Sequence[str]: ...
+
+    def shards(self, split: str) -> list[str]: ...
+
+    def rows(self, split: str) -> int: ...
+
+    def split_fingerprint(self, split: str) -> str: ...
+
+
+Row = dict[str, Any]
+TEXT_COLUMNS = ("question", "passage")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One teacher over the shards of one corpus; picklable, sent to every worker.
+
+    Attributes:
+        workspace: where all of it lies.
+        corpus: name of the corpus.
+        corpus_fingerprint: keys the token cache.
+        teacher: name of the teacher.
+        config: its config.
+        folder: folder, package or Hub id, resolved on every node.
+        host: device and number format that bind the store.
+        identity: what the teacher must say of itself on every node.
+        order: the teacher's column for each stored column.
+        threads: cores of an actor.
+        task: name under which progress is posted.
+        pairs: about how many pairs are to be scored in all.
+    """
+
+    workspace: Workspace
+    corpus: str
+    corpus_fingerprint: str
+    teacher: str
+    config: TeacherConfig
+    folder: str
+    host: Host
+    identity: dict[str, Any]
+    order: list[int]
+    threads: int
+    task: str
+    pairs: int
+
+    @property
+    def key(self) -> str:
+        """The recipe key of the model, for messages."""
+        return f"teachers.{self.teacher}.model"
+
+    def store(self, split: str) -> LabelStore:
+        return LabelStore(self.workspace, self.corpus, split, self.teacher)
+
+    def shard_path(self, split: str, shard: str) -> str:
+        return f"{corpus_folder(self.corpus, split)}/{shard}"
+
+    def rejected_path(self, split: str, shard: str) -> str:
+        return f"rejected/{self.corpus}/{split}-{self.teacher}-{shard}"

@@ -1,0 +1,124 @@
+"""What is to be labelled, checked whole before any actor starts: classes, stores, weights, host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+import torch
+
+from tmkd.cluster import connect
+from tmkd.errors import UserError
+from tmkd.labelling.job import Corpus
+from tmkd.labelling.pool import HELPER_CPUS, Nodes
+from tmkd.models.folders import local_folder
+from tmkd.runtimes.precision import resolve_precision
+from tmkd.soft_labels.store import LabelStore
+from tmkd.teachers.base import Card
+from tmkd.teachers.classes import match_classes
+from tmkd.teachers.config import TeacherConfig
+from tmkd.teachers.folder import load_tokenizer
+from tmkd.teachers.host import Host
+from tmkd.teachers.kinds import teacher_class
+from tmkd.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One teacher's work on one corpus.
+
+    Attributes:
+        todo: (split, shard) to be labelled, in order.
+        skipped: shards that are done.
+        stores: one a split, each bound.
+        identity: of the teacher on this kind of host, without the corpus.
+        order: the teacher's column for each stored column.
+    """
+
+    workspace: Workspace
+    corpus: Corpus
+    teacher: str
+    folder: str
+    host: Host
+    todo: list[tuple[str, str]]
+    skipped: int
+    stores: dict[str, LabelStore]
+    identity: dict[str, Any]
+    order: list[int]
+
+
+def plan_labels(
+    workspace: Workspace,
+    corpus: Corpus,
+    splits: Sequence[str],
+    teacher: str,
+    config: TeacherConfig,
+    folder: str,
+    relabel: bool,
+) -> Plan:
+    """Check that a teacher can label a corpus, bind its stores, and list what is missing.
+
+    Raises:
+        UserError: see `tmkd.labelling.pipeline.label_corpus`.
+    """
+    path = local_folder(folder, f"teachers.{teacher}.model")
+    card = teacher_class(config.kind).describe(config, path, load_tokenizer(path))
+    order = match_classes(teacher, card.columns, card.classes, corpus.classes)
+    stores = {split: LabelStore(workspace, corpus.name, split, teacher) for split in splits if corpus.shards(split)}
+    bound = None if relabel else next((s.identity for s in stores.values() if s.identity), None)
+    host = _host(config, bound)
+    if relabel or any(store.identity is None for store in stores.values()):
+        teacher_class(config.kind).load(config, path, Host("cpu", "fp32"))  # a headless model must not bind a store
+    identity = card.identity(config, host)
+    for split, store in stores.items():
+        if relabel:
+            store.clear()
+        store.bind(_store_identity(identity, card, order, corpus, split))
+    missing = {split: store.missing(corpus.shards(split)) for split, store in stores.items()}
+    todo = [(split, shard) for split, shards in missing.items() for shard in shards]
+    skipped = sum(len(corpus.shards(split)) for split in stores) - len(todo)
+    return Plan(workspace, corpus, teacher, folder, host, todo, skipped, stores, identity, order)
+
+
+def _store_identity(
+    identity: dict[str, Any], card: Card, order: list[int], corpus: Corpus, split: str
+) -> dict[str, Any]:
+    """Return what binds the store of one split: the teacher, the split's ids and text, the order of classes."""
+    classes = list(corpus.classes) if card.columns == len(corpus.classes) else None
+    return {**identity, "corpus": corpus.split_fingerprint(split), "classes": classes, "column_order": order}
+
+
+def _host(config: TeacherConfig, bound: dict[str, Any] | None) -> Host:
+    """Return device and precision: what the recipe fixes, else what bound the store, else the cluster's best."""
+    device: str = config.resources.device
+    if device == "auto" and config.resources.gpus_per_actor == 0:
+        device = "cpu"
+    if device == "auto" and bound is not None:
+        device = str(bound["backend"]).removeprefix("torch-")
+    if device == "auto":
+        connect()
+        device = "cuda" if Nodes.now().gpus > 0 else "cpu"
+    if config.precision != "auto":
+        return Host(device, config.precision)
+    if bound is not None and bound["backend"] == f"torch-{device}":
+        return Host(device, str(bound["dtype"]))
+    return Host(device, _best_precision(config, device))
+
+
+def _best_precision(config: TeacherConfig, device: str) -> str:
+    """Resolve ``auto`` where the actors will run: here on a single machine, else on a node of theirs."""
+    connect()
+    nodes = Nodes.now()
+    here = torch.cuda.is_available() if device == "cuda" else nodes.count == 1
+    if here:
+        return resolve_precision("auto", device)
+    if device == "cuda" and not nodes.gpus:
+        raise UserError(
+            "precision: auto cannot be resolved before a GPU node is there; set it to bf16 or fp32 in the recipe"
+        )
+    share = 0.0 if device == "cpu" else 1.0 if config.resources.gpus_per_actor == "auto" else 0.01
+    ask = ray.remote(num_cpus=HELPER_CPUS, num_gpus=share)(resolve_precision)
+    answer: str = ray.get(ask.remote("auto", device))
+    return answer

@@ -1,0 +1,85 @@
+"""How many actors a teacher gets, and what each of them may use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ray
+
+from tmkd.console import warn
+from tmkd.errors import UserError
+from tmkd.teachers.config import ActorRange, ResourcesConfig
+
+ACTOR_SHARE = 0.9
+"""Part of its CPUs that an actor reserves: the rest is for reading and publishing, which must never starve."""
+HELPER_CPUS = 0.05
+SHARDS_PER_ACTOR = 4
+"""An actor that gets fewer shards is hardly worth its start, and the last one would be waited for."""
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """The cluster as it is now: CPUs and GPUs in all, and CPUs of its largest node."""
+
+    cpus: float
+    gpus: float
+    largest: float
+    count: int
+
+    @classmethod
+    def now(cls) -> Nodes:
+        """Ask the connected cluster."""
+        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        cpus = [float(resources.get("CPU", 0)) for resources in alive]
+        return cls(sum(cpus), sum(float(r.get("GPU", 0)) for r in alive), max(cpus, default=1.0), len(alive))
+
+
+@dataclass(frozen=True)
+class Pool:
+    """An actor pool.
+
+    Attributes:
+        smallest: actors it starts with.
+        largest: actors it may grow to.
+        cpus: CPUs that Ray reserves for an actor.
+        gpus: GPUs of an actor.
+        threads: cores that an actor computes with.
+        helpers: reading (and publishing) tasks at a time.
+    """
+
+    smallest: int
+    largest: int
+    cpus: float
+    gpus: float
+    threads: int
+    helpers: int
+
+
+def plan_pool(resources: ResourcesConfig, device: str, nodes: Nodes, shards: int, teacher: str) -> Pool:
+    """Return the pool for ``shards`` shards on ``device`` of a cluster.
+
+    Raises:
+        UserError: if actors of fixed number need GPUs and the cluster has none.
+    """
+    key = f"teachers.{teacher}.resources"
+    cpus = min(resources.cpus_per_actor, nodes.largest)
+    if cpus < resources.cpus_per_actor:
+        warn(f"{key}.cpus_per_actor: {resources.cpus_per_actor:g}, but no node has more than {cpus:g}; using {cpus:g}")
+    gpus = 0.0 if device == "cpu" else 1.0 if resources.gpus_per_actor == "auto" else resources.gpus_per_actor
+    if gpus and not nodes.gpus and not isinstance(resources.actors, ActorRange):
+        raise UserError(
+            f"{key}: actors on cuda need GPUs, but this cluster has none; set device: cpu, or actors: "
+            "{min: 1, max: 8} where GPU nodes come when there is work"
+        )
+    if isinstance(resources.actors, ActorRange):
+        smallest, largest = resources.actors.min, resources.actors.max
+    elif resources.actors == "auto" and gpus:
+        smallest = largest = max(1, min(int(nodes.gpus / gpus), shards))
+    elif resources.actors == "auto":
+        smallest = largest = max(1, min(int(nodes.cpus / cpus), -(-shards // SHARDS_PER_ACTOR)))
+        if largest < int(nodes.cpus / cpus):
+            cpus = max(cpus, min(nodes.cpus / largest, nodes.largest))
+    else:
+        smallest = largest = resources.actors
+    threads = max(1, int(cpus))
+    return Pool(smallest, largest, ACTOR_SHARE * cpus, gpus, threads, max(1, int(nodes.cpus) // 8))

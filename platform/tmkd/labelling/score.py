@@ -1,0 +1,58 @@
+"""Second stage: a teacher in an actor turns token columns into logits."""
+
+from __future__ import annotations
+
+from tmkd.cluster import progress_poster, setup_worker
+from tmkd.errors import UserError
+from tmkd.labelling.job import TEXT_COLUMNS, Job, Row
+from tmkd.models.folders import local_folder
+from tmkd.runtimes.precision import has_fast_bf16, resolve_device, set_threads
+from tmkd.tasks.features import Ragged
+from tmkd.teachers.base import Teacher
+from tmkd.teachers.kinds import teacher_class
+
+
+class Score:
+    """A teacher in an actor: token columns in, logits out.
+
+    A fault while loading is kept and raised with the first shard, so that the driver sees it as it is.
+    """
+
+    def __init__(self, job: Job) -> None:
+        setup_worker()
+        self.job = job
+        set_threads(job.threads)
+        try:
+            self._loaded: Teacher | UserError = self._load()
+        except UserError as error:
+            self._loaded = error
+
+    def __call__(self, row: Row) -> Row:
+        if isinstance(self._loaded, UserError):
+            raise self._loaded
+        post = progress_poster(self.job.task, f"{row['split']}/{row['shard']}")
+        question, passage = (Ragged(row[f"{c}_values"], row[f"{c}_offsets"]) for c in TEXT_COLUMNS)
+        logits = self._loaded.score(question, passage, lambda done: post(done, self.job.pairs))
+        return {"split": row["split"], "shard": row["shard"], "ids": row["ids"], "logits": logits[:, self.job.order]}
+
+    def _load(self) -> Teacher:
+        job = self.job
+        if resolve_device(job.host.device) == "cpu" and job.host.precision == "bf16":
+            _require_bf16(job)
+        folder = local_folder(job.folder, job.key)
+        teacher = teacher_class(job.config.kind).load(job.config, folder, job.host)
+        found = teacher.identity()
+        changed = [key for key in found if found[key] != job.identity[key]]
+        if changed:
+            raise UserError(
+                f"{job.key}: {folder} on this node is another model than the driver's ({changed[0]} differs)"
+            )
+        return teacher
+
+
+def _require_bf16(job: Job) -> None:
+    if job.config.precision == "auto" and not has_fast_bf16("cpu"):
+        raise UserError(
+            f"teacher {job.teacher!r}: its labels are bound to bf16, which this node's CPU does not compute in; "
+            f"set teachers.{job.teacher}.precision to fp32 and label again"
+        )

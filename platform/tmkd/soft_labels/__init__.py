@@ -1,0 +1,1 @@
+"""What the teachers said: one store a teacher, calibration of single logits, and the join with a corpus."""

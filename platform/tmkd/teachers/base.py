@@ -1,0 +1,117 @@
+"""What every kind of teacher offers: a card that needs no weights, a check, and scores."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from transformers import PreTrainedTokenizerBase
+
+from tmkd.runtimes.batching import MAX_ROWS, default_tokens
+from tmkd.runtimes.torch_runtime import Progress, no_progress
+from tmkd.tasks.features import Ragged
+from tmkd.tasks.tokens import vocabulary_fingerprint
+from tmkd.teachers.config import TeacherConfig
+from tmkd.teachers.folder import weights_fingerprint
+from tmkd.teachers.host import Host
+
+FloatArray = npt.NDArray[np.float32]
+SCORER_VERSION = 1
+"""Raised by hand whenever a change of this code changes scores: older labels are then refused."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a teacher says of itself without loading its weights.
+
+    Attributes:
+        columns: C, label columns a pair.
+        classes: names of the columns; None where the model names none (``LABEL_0`` …) or C is 1.
+        facts: what its scores depend on, besides the corpus and the host.
+    """
+
+    columns: int
+    classes: tuple[str, ...] | None
+    facts: dict[str, Any]
+
+    def identity(self, config: TeacherConfig, host: Host) -> dict[str, Any]:
+        """Return what binds a label store to this teacher on this kind of host."""
+        tokens = default_tokens(host.device) if config.batch_tokens == "auto" else config.batch_tokens
+        return {
+            **self.facts,
+            "kind": config.kind,
+            "max_length": config.max_length,
+            "question_pattern": config.question_pattern,
+            "temperature": 1.0,
+            "columns": self.columns,
+            "backend": host.backend,
+            "dtype": host.precision,
+            "batch": f"longest first, {tokens} tokens, {MAX_ROWS} rows",
+            "scorer_version": SCORER_VERSION,
+        }
+
+
+class Teacher(ABC):
+    """A loaded teacher: token columns in, label columns out."""
+
+    def __init__(self, config: TeacherConfig, card: Card, host: Host) -> None:
+        self.config = config
+        self.card = card
+        self.host = host
+
+    @classmethod
+    @abstractmethod
+    def describe(cls, config: TeacherConfig, folder: Path, tokenizer: PreTrainedTokenizerBase) -> Card:
+        """Return the card of the model in ``folder`` without loading its weights."""
+
+    @classmethod
+    @abstractmethod
+    def load(cls, config: TeacherConfig, folder: Path, host: Host) -> Teacher:
+        """Load the model in ``folder`` for scoring on ``host``.
+
+        Raises:
+            UserError: if the folder holds no such model, naming what is missing.
+        """
+
+    @abstractmethod
+    def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> FloatArray:
+        """Return raw scores, float32 [n, C]; rows that cannot be scored are not finite.
+
+        Args:
+            question: tokens of n questions, without special tokens.
+            passage: tokens of n passages.
+            progress: called with the number of pairs done so far.
+        """
+
+    @property
+    @abstractmethod
+    def parameter_count(self) -> int:
+        """Weights of the model."""
+
+    @property
+    def columns(self) -> int:
+        """C, label columns a pair."""
+        return self.card.columns
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Names of the columns, if the model has any."""
+        return self.card.classes
+
+    def identity(self) -> dict[str, Any]:
+        """Return what binds a label store to this teacher."""
+        return self.card.identity(self.config, self.host)
+
+    @property
+    def batch_tokens(self) -> int | None:
+        """Token budget of a batch, None for the device's default."""
+        return None if self.config.batch_tokens == "auto" else self.config.batch_tokens
+
+
+def model_facts(folder: Path, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:
+    """Return the fingerprints of weights and vocabulary, part of every kind's `Card.facts`."""
+    return {"weights": weights_fingerprint(folder), "vocabulary": vocabulary_fingerprint(tokenizer)}

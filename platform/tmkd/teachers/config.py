@@ -1,0 +1,128 @@
+"""What a recipe says about a teacher."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from tmkd.config import Config
+from tmkd.errors import nearest
+from tmkd.tasks.tokens import MAX_CACHED_TOKENS
+from tmkd.teachers.kinds import KINDS
+
+
+class ActorRange(Config):
+    """Between how many actors the pool may grow and shrink with the cluster."""
+
+    min: int = Field(default=1, ge=1, description="actors the pool starts with and never goes below")
+    max: int = Field(ge=1, description="actors the pool may grow to when there is work and the cluster has room")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> ActorRange:
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} is above max {self.max}")
+        return self
+
+
+class ResourcesConfig(Config):
+    """What the actors of one teacher may use while labelling."""
+
+    actors: Literal["auto"] | int | ActorRange = Field(
+        default="auto",
+        description="auto fills the cluster: an actor a GPU, or as many as its CPUs can feed; a number fixes the "
+        "pool; {min: 1, max: 8} lets it grow and shrink with the cluster",
+    )
+    cpus_per_actor: float = Field(
+        default=1.0,
+        gt=0,
+        description="CPU cores of an actor, so also its threads; with actors: auto, few shards get fewer actors with "
+        "more cores each",
+    )
+    gpus_per_actor: Literal["auto"] | float = Field(
+        default="auto",
+        description="GPUs of an actor, a fraction shares one; auto takes 1 if the cluster has GPUs, else 0",
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        default="auto", description="where the model runs; auto takes GPUs if the cluster has any"
+    )
+
+    @field_validator("actors")
+    @classmethod
+    def _some_actors(cls, actors: str | int | ActorRange) -> str | int | ActorRange:
+        if isinstance(actors, int) and actors < 1:
+            raise ValueError(f"at least one actor is needed, found {actors}")
+        return actors
+
+    @model_validator(mode="after")
+    def _device_agrees(self) -> ResourcesConfig:
+        if self.gpus_per_actor != "auto" and self.gpus_per_actor < 0:
+            raise ValueError(f"gpus_per_actor {self.gpus_per_actor} is negative")
+        if self.gpus_per_actor != "auto" and self.device == ("cpu" if self.gpus_per_actor > 0 else "cuda"):
+            raise ValueError(f"device {self.device!r} and gpus_per_actor {self.gpus_per_actor} do not go together")
+        return self
+
+
+class TeacherConfig(Config):
+    """A model that gives soft labels: its folder, what it reads and what it runs on."""
+
+    kind: str = Field(
+        default="classifier",
+        description="classifier: any Hugging Face sequence classifier, single-logit rerankers included; "
+        "bi_encoder: cosine of the two texts' embeddings, calibrated to a logit",
+    )
+    model: str = Field(
+        description="a model folder, a Hugging Face Hub id, or package:NAME for an installed Python package that "
+        "carries a model"
+    )
+    max_length: int = Field(
+        default=128,
+        ge=8,
+        le=MAX_CACHED_TOKENS,
+        description="tokens of an input, special tokens included; longer pairs are cut",
+    )
+    question_pattern: str | None = Field(
+        default=None,
+        description="regular expression whose group 1 is all this teacher reads of a question; null for all of it",
+    )
+    pooling: Literal["auto", "mean", "cls"] = Field(
+        default="auto",
+        description="bi_encoder only: embedding = mean of the token vectors or the first one; auto does what a "
+        "sentence-transformers folder says, else mean",
+    )
+    precision: Literal["auto", "fp32", "bf16"] = Field(
+        default="auto",
+        description="number format of the encoder (heads stay in fp32); auto takes bf16 where hardware has it",
+    )
+    batch_tokens: Literal["auto"] | int = Field(
+        default="auto", description="tokens of a batch, padding included; auto takes 4,096 on a CPU and 65,536 on a GPU"
+    )
+    resources: ResourcesConfig = Field(default=ResourcesConfig(), description="actors, CPUs and GPUs")
+
+    @field_validator("kind")
+    @classmethod
+    def _known_kind(cls, kind: str) -> str:
+        if kind not in KINDS:
+            raise ValueError(f"unknown kind {kind!r}{nearest(kind, KINDS)}; expected {' or '.join(KINDS)}")
+        return kind
+
+    @field_validator("question_pattern")
+    @classmethod
+    def _one_group(cls, pattern: str | None) -> str | None:
+        if pattern is None:
+            return None
+        try:
+            groups = re.compile(pattern).groups
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+        if groups < 1:
+            raise ValueError(f"{pattern!r} has no group; put what the teacher reads in parentheses")
+        return pattern
+
+    @field_validator("batch_tokens")
+    @classmethod
+    def _some_tokens(cls, tokens: str | int) -> str | int:
+        if isinstance(tokens, int) and tokens < 1:
+            raise ValueError(f"at least one token is needed, found {tokens}")
+        return tokens

@@ -1,0 +1,22 @@
+"""The kinds of teacher, one line each. A new kind is one new file and one new line here."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tmkd.teachers.base import Teacher
+
+KINDS: dict[str, str] = {
+    "classifier": "tmkd.teachers.classifier:Classifier",
+    "bi_encoder": "tmkd.teachers.bi_encoder:BiEncoder",
+}
+"""Kind in a recipe -> class, imported when it is first used (so that a recipe is checked without torch)."""
+
+
+def teacher_class(kind: str) -> type[Teacher]:
+    """Return the class of a kind of teacher."""
+    module, name = KINDS[kind].split(":")
+    loaded: type[Teacher] = getattr(importlib.import_module(module), name)
+    return loaded

@@ -1,0 +1,60 @@
+"""Reading model folders with Hugging Face's Auto classes: quietly, from safetensors, without remote code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers.utils import logging as hf_logging
+
+from tmkd.errors import UserError
+from tmkd.teachers.folder import first_line
+
+
+def load_config(folder: Path) -> PreTrainedConfig:
+    """Read ``config.json``. Raises `UserError` for an architecture that transformers does not know."""
+    try:
+        return AutoConfig.from_pretrained(folder)
+    except (ValueError, KeyError, OSError) as error:
+        raise UserError(f"{folder}: config.json cannot be used ({first_line(error)})") from None
+
+
+def load_model(auto_class: Any, folder: Path) -> tuple[PreTrainedModel, list[str]]:
+    """Load a model in fp32 with SDPA where it has that.
+
+    Returns:
+        The model and the names of weights that the folder does not hold (transformers made them up).
+    """
+    options: dict[str, Any] = {"dtype": "float32", "use_safetensors": True, "output_loading_info": True}
+    with quiet_loading():
+        try:
+            try:
+                model, info = auto_class.from_pretrained(folder, attn_implementation="sdpa", **options)
+            except (ValueError, ImportError) as error:
+                if "scaled_dot_product" not in str(error) and "sdpa" not in str(error):
+                    raise
+                model, info = auto_class.from_pretrained(folder, **options)
+        except (ValueError, KeyError, OSError, RuntimeError) as error:
+            raise UserError(f"{folder}: cannot be loaded as {auto_class.__name__} ({first_line(error)})") from None
+        except Exception as error:
+            if type(error).__name__ != "SafetensorError":
+                raise
+            raise UserError(f"{folder}: its safetensors weights are damaged ({first_line(error)})") from None
+    return model, sorted(info["missing_keys"])
+
+
+@contextmanager
+def quiet_loading() -> Iterator[None]:
+    """Keep transformers from printing bars and load reports; their content is checked here instead."""
+    level, bar = hf_logging.get_verbosity(), hf_logging.is_progress_bar_enabled()
+    hf_logging.set_verbosity_error()
+    hf_logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        hf_logging.set_verbosity(level)
+        if bar:
+            hf_logging.enable_progress_bar()

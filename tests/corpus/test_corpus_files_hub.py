@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import sys
+
+import pytest
+from corpus_helpers import build, rows, write_tsv
+from tmkd.errors import UserError
+
+pytest.importorskip("datasets", reason="the extra 'hub' is not installed")
+
+HEADER = "question,passage,label"
+COLUMNS = {"question": "question", "passage": "passage", "label": "label"}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A data set in the hub's layout, on disk, and a cache that goes with the test."""
+    monkeypatch.setattr("datasets.config.HF_DATASETS_CACHE", str(tmp_path / "cache"))
+    place = tmp_path / "dataset"
+    place.mkdir()
+    write_tsv(
+        place / "train.csv", [HEADER, *(f"question {number},passage {number},{number % 2}" for number in range(20))]
+    )
+    write_tsv(place / "test.csv", [HEADER, "question x,passage x,1", "question y,,0"])
+    return str(place)
+
+
+def test_splits_of_the_data_set_become_ours(workspace, folder):
+    manifest = build(workspace, name="hub", kind="hub", path=folder, columns=COLUMNS, mining={"enabled": False})
+    assert manifest.rows("train") + manifest.rows("validation") == 20
+    assert [row["question"] for row in rows(workspace, manifest, "test")] == ["question x"]
+    assert manifest.counts["rejected"] == {"null passage": 1}
+
+
+def test_splits_can_be_named(workspace, folder):
+    tree = {"name": "hub", "kind": "hub", "path": folder, "columns": COLUMNS, "mining": {"enabled": False}}
+    manifest = build(workspace, **tree, paths={"unlabeled": "train", "test": "test"})
+    assert manifest.rows("train") == 0
+    with pytest.raises(UserError, match=r"no split 'dev'.*its splits: (train, test|test, train)"):
+        build(workspace, **tree, paths={"train": "dev"})
+
+
+def test_missing_column(workspace, folder):
+    with pytest.raises(UserError, match="no column 'query'"):
+        build(workspace, name="hub", kind="hub", path=folder, columns={"question": "query"})
+
+
+def test_unknown_id_without_network(workspace, monkeypatch):
+    monkeypatch.setattr("datasets.config.HF_HUB_OFFLINE", True)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match="'nobody/nothing-here' cannot be loaded; is the id right"):
+        build(workspace, name="hub", kind="hub", path="nobody/nothing-here")
+
+
+def test_missing_library(workspace, folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "datasets", None)
+    with pytest.raises(UserError, match=r"pip install 'tmkd\[hub\]'"):
+        build(workspace, name="hub", kind="hub", path=folder)

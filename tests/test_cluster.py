@@ -7,12 +7,14 @@ import stat
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 import ray
 from tmkd import cluster
 from tmkd.cluster import cluster_size, connect, progress_poster, watch_progress
 
 pytestmark = pytest.mark.usefixtures("ray_session")
+LOCAL = pytest.mark.skipif("RAY_ADDRESS" in os.environ, reason="this is somebody else's cluster")
 
 
 def test_connecting_twice_keeps_the_cluster() -> None:
@@ -26,9 +28,26 @@ def test_there_are_two_cpus_at_least_so_that_training_and_labelling_fit() -> Non
     assert cpus >= 2 and gpus >= 0
 
 
-@pytest.mark.skipif("RAY_ADDRESS" in os.environ, reason="this is somebody else's cluster")
-def test_a_local_cluster_listens_on_loopback_and_asks_for_a_token_only_this_user_can_read() -> None:
+@LOCAL
+def test_a_local_cluster_listens_on_loopback_only() -> None:
     assert {node["NodeManagerAddress"] for node in ray.nodes()} == {"127.0.0.1"}
+    open_to = {
+        connection.laddr.ip.removeprefix("::ffff:")
+        for process in psutil.Process().children(recursive=True)
+        for connection in _listeners(process)
+    }
+    assert open_to == {"127.0.0.1"}
+
+
+def _listeners(process: psutil.Process) -> list:
+    try:
+        return [found for found in process.net_connections("tcp") if found.status == psutil.CONN_LISTEN]
+    except psutil.Error:  # it has ended meanwhile
+        return []
+
+
+@LOCAL
+def test_a_local_cluster_asks_for_a_token_that_only_this_user_can_read() -> None:
     assert os.environ["RAY_AUTH_MODE"] == "token"
     token = Path(os.environ["RAY_AUTH_TOKEN_PATH"])
     assert stat.S_IMODE(token.stat().st_mode) == 0o600

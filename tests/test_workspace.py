@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import pickle
 import signal
 import subprocess
@@ -44,7 +43,7 @@ def kill_while_publishing(workspace: Workspace) -> None:
 def test_killed_between_write_and_rename_no_final_file_is_left(workspace) -> None:
     kill_while_publishing(workspace)
     assert not workspace.exists(PATH) and not workspace.is_intact(PATH)
-    left = os.listdir(workspace.local_path(PATH).parent)
+    left = [path.name for path in workspace.local_path(PATH).parent.iterdir()]
     assert any(name.endswith(".tmp") for name in left)  # it was killed where it was meant to be
     assert workspace.list("corpora/c/train", ".parquet") == []
 
@@ -65,7 +64,8 @@ def test_a_published_table_reads_back_and_its_hash_is_that_of_its_bytes(workspac
     assert workspace.row_count(PATH) == 100
     digest = hashlib.sha256(workspace.local_path(PATH).read_bytes()).hexdigest()
     assert workspace.read_bytes(PATH + ".sha256").decode() == digest
-    assert sorted(os.listdir(workspace.local_path(PATH).parent)) == ["part-00000.parquet", "part-00000.parquet.sha256"]
+    beside = workspace.local_path(PATH).parent.iterdir()
+    assert sorted(path.name for path in beside) == ["part-00000.parquet", "part-00000.parquet.sha256"]
 
 
 def test_the_same_table_gives_the_same_bytes(workspace) -> None:
@@ -103,7 +103,7 @@ def test_a_workspace_that_cannot_be_written_is_named_with_the_cause(tmp_path) ->
 
 
 def test_opening_leaves_nothing_behind(workspace) -> None:
-    assert os.listdir(workspace.uri) == []
+    assert list(workspace.local_path().iterdir()) == []
 
 
 def test_an_object_store_address_is_served_by_the_same_calls(tmp_path) -> None:

@@ -10,6 +10,8 @@ import pyarrow as pa
 import torch
 from tmkd.corpus.schema import PAIR_SCHEMA
 from tmkd.models.folders import local_folder
+from tmkd.models.student import StudentForSequenceClassification
+from tmkd.models.student_config import StudentConfig
 from tmkd.workspace import Workspace, corpus_folder, fingerprint, shard_name
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import (
@@ -100,6 +102,17 @@ def gpt2_classifier(folder: Path) -> Path:
         vocab_size=400, n_embd=32, n_layer=2, n_head=4, n_positions=128, num_labels=2, bos_token_id=2, eos_token_id=2
     )
     return _save(GPT2ForSequenceClassification(config), bpe_tokenizer(roberta=False), folder)
+
+
+def student_classifier(folder: Path) -> Path:
+    """Save a student of this project: two headers on two layers."""
+    torch.manual_seed(0)
+    tokenizer = bert_tokenizer()
+    config = StudentConfig(
+        base=_bert_config().to_dict(), headers=["golden", "soft:a"], trained_headers=["golden", "soft:a"],
+        pooling="match", sep_token_id=tokenizer.sep_token_id, special_token_ids=tokenizer.all_special_ids, num_labels=2,
+    )  # fmt: skip
+    return _save(StudentForSequenceClassification(config), tokenizer, folder)
 
 
 @dataclass(frozen=True)

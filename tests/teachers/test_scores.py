@@ -11,6 +11,7 @@ from tiny_teachers import (
     gpt2_classifier,
     roberta_classifier,
     sentence,
+    student_classifier,
 )
 from tmkd.runtimes.precision import has_fast_bf16
 from tmkd.tasks.tokens import tokenize
@@ -25,6 +26,7 @@ CLASSIFIERS = {
     "reranker": lambda folder: bert_classifier(folder, num_labels=1),
     "roberta": roberta_classifier,
     "gpt2": gpt2_classifier,
+    "student": student_classifier,
 }
 
 

@@ -20,7 +20,9 @@ from transformers import BertConfig, BertModel, BertTokenizer
 
 CORPUS = "tiny"
 WORDS = [f"w{index}" for index in range(40)]
-TEACHERS = ("a", "b")
+ROWS = 20
+NO_GOLDEN, NOT_SCORED = (3, 10, 17), (5, 10)
+"""Rows of every shard that no judge has spoken about, and that teacher b could not score."""
 SHAPE = StudentShape(layers=1, pooling="match", freeze_embeddings=False, dropout=0.0, max_length=24)
 
 
@@ -33,14 +35,14 @@ class World:
     shards: dict[str, int]
 
 
-def make_world(folder: Path, shards: int = 3, rows: int = 20) -> World:
+def make_world(folder: Path, shards: int = 3) -> World:
     """Write a base of 2 layers x 32 and a corpus whose splits ``train`` and ``validation`` are labelled."""
     workspace = Workspace.open(str(folder / "workspace"))
     rng = np.random.default_rng(0)
     for split in ("train", "validation"):
         for index in range(shards):
-            _write_shard(workspace, split, shard_name(index), index * rows + np.arange(rows), rng)
-    return World(workspace, make_base(folder / "base"), {shard_name(index): rows for index in range(shards)})
+            _write_shard(workspace, split, shard_name(index), index * ROWS + np.arange(ROWS), rng)
+    return World(workspace, make_base(folder / "base"), {shard_name(index): ROWS for index in range(shards)})
 
 
 def make_base(folder: Path) -> Path:
@@ -59,7 +61,7 @@ def stage(world: World, output: str, **changes: Any) -> Stage:
     """Return a stage on soft labels of both teachers; ``changes`` replace any of its attributes."""
     values: dict[str, Any] = {
         "name": "pretrain", "output": output, "corpus": CORPUS, "corpus_fingerprint": "c", "split": "train",
-        "shards": world.shards, "classes": ("no", "yes"), "signals": {f"soft:{name}": signal(name) for name in TEACHERS},
+        "shards": world.shards, "classes": ("no", "yes"), "signals": {f"soft:{name}": signal(name) for name in "ab"},
         "golden": False, "weights": {"soft": 1.0}, "schedule": schedule(), "seed": 0, "max_length": 24,
         "base": str(world.base), "shape": SHAPE,
     }  # fmt: skip
@@ -84,7 +86,12 @@ def _write_shard(workspace: Workspace, split: str, shard: str, ids: np.ndarray, 
     passages = [" ".join(rng.choice(WORDS, rng.integers(3, 12))) for _ in range(count)]
     columns = [ids, [str(key) for key in ids], [str(key) for key in ids], questions, passages, [0] * count]
     workspace.publish_table(f"{corpus_folder(CORPUS, split)}/{shard}", pa.table(columns, schema=PAIR_SCHEMA))
-    for teacher in TEACHERS:
-        LabelStore(workspace, CORPUS, split, teacher).publish(shard, ids, rng.normal(size=(count, 2)).astype("f4"))
-    golden = pa.table([ids, rng.integers(0, 2, count), [None] * count], schema=GOLDEN_SCHEMA)
-    workspace.publish_table(golden_path(CORPUS, split, shard), golden)
+    for teacher, columns in (("a", 2), ("b", 2), ("single", 1)):
+        logits = rng.normal(size=(count, columns)).astype(np.float32)
+        if teacher == "b":
+            logits[list(NOT_SCORED)] = np.nan
+        LabelStore(workspace, CORPUS, split, teacher).publish(shard, ids, logits)
+    labels = [None if row in NO_GOLDEN else int(rng.integers(0, 2)) for row in range(count)]
+    workspace.publish_table(
+        golden_path(CORPUS, split, shard), pa.table([ids, labels, [None] * count], schema=GOLDEN_SCHEMA)
+    )

@@ -118,24 +118,10 @@ def _shards_done(job: Job, pool: Pool, todo: list[tuple[str, str]]) -> Iterator[
         .map(Score, compute=actors, num_cpus=pool.cpus, num_gpus=pool.gpus, fn_constructor_kwargs={"job": job})  # type: ignore[arg-type]
         .map(publish, fn_kwargs={"job": job}, **helpers)  # type: ignore[arg-type]
     )
-    try:
-        yield from dataset.iter_rows()
-    except Exception as error:
-        fault = _user_error(error)
-        if fault is None:
-            raise
-        raise fault from None
-
-
-def _user_error(error: BaseException | None) -> UserError | None:
-    """Return the user's mistake that a worker met, from whatever Ray wrapped around it."""
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        if isinstance(error, UserError):
-            return UserError(*error.args)
-        seen.add(id(error))
-        error = getattr(error, "cause", None) or error.__cause__
-    return None
+    for row in dataset.iter_rows():
+        if row["fault"]:
+            raise UserError(str(row["fault"]))
+        yield row
 
 
 def _quiet_ray_data() -> None:

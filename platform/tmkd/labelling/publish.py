@@ -14,14 +14,16 @@ def publish(row: Row, job: Job) -> Row:
     """Publish one shard's soft labels, and put aside the rows that the teacher could not score.
 
     Returns:
-        ``split``, ``shard``, ``pairs`` and ``rejected`` (counts).
+        ``split``, ``shard``, ``pairs`` and ``rejected`` (counts), ``fault`` (what stopped it, or nothing).
     """
+    if row.get("fault"):
+        return {"split": row["split"], "shard": row["shard"], "pairs": 0, "rejected": 0, "fault": row["fault"]}
     split, shard = str(row["split"]), str(row["shard"])
     ids, logits = np.asarray(row["ids"]), np.asarray(row["logits"], dtype=np.float32)
     bad = np.flatnonzero(~storable(logits))
     _publish_rejected(job, split, shard, ids, bad)
     job.store(split).publish(shard, ids, logits)
-    return {"split": split, "shard": shard, "pairs": len(ids), "rejected": len(bad)}
+    return {"split": split, "shard": shard, "pairs": len(ids), "rejected": len(bad), "fault": ""}
 
 
 def _publish_rejected(job: Job, split: str, shard: str, ids: npt.NDArray[np.int64], bad: npt.NDArray[np.int64]) -> None:

@@ -23,9 +23,17 @@ def read_tokenise(row: Row, job: Job) -> Row:
         job: what is run.
 
     Returns:
-        The row with ``ids`` int64 [n] and, for question and passage, flat ``values`` and ``offsets`` [n + 1].
+        The row with ``ids`` int64 [n] and, for question and passage, flat ``values`` and ``offsets`` [n + 1]; or
+        with ``fault``, a message for the user.
     """
     setup_worker()
+    try:
+        return _read(row, job)
+    except UserError as error:  # Ray Data would bury it under its own errors
+        return {"split": row["split"], "shard": row["shard"], "fault": str(error)}
+
+
+def _read(row: Row, job: Job) -> Row:
     split, shard = str(row["split"]), str(row["shard"])
     cache = TokenCache(job.workspace, job.corpus, job.corpus_fingerprint, _tokenizer(job.folder, job.key))
     result: Row = {"split": split, "shard": shard}

@@ -15,7 +15,7 @@ from tmkd.teachers.kinds import teacher_class
 class Score:
     """A teacher in an actor: token columns in, logits out.
 
-    A fault while loading is kept and raised with the first shard, so that the driver sees it as it is.
+    What a user has to mend (`UserError`) travels to the driver as a row's ``fault``; so does one met while loading.
     """
 
     def __init__(self, job: Job) -> None:
@@ -28,8 +28,10 @@ class Score:
             self._loaded = error
 
     def __call__(self, row: Row) -> Row:
+        if row.get("fault"):
+            return row
         if isinstance(self._loaded, UserError):
-            raise self._loaded
+            return {"split": row["split"], "shard": row["shard"], "fault": str(self._loaded)}
         post = progress_poster(self.job.task, f"{row['split']}/{row['shard']}")
         question, passage = (Ragged(row[f"{c}_values"], row[f"{c}_offsets"]) for c in TEXT_COLUMNS)
         logits = self._loaded.score(question, passage, lambda done: post(done, self.job.pairs))

@@ -51,6 +51,7 @@ def student_from_base(
     """Cut a student from the bottom layers of a base model (paper, footnote 1); its headers start random."""
     base = AutoConfig.from_pretrained(folder)
     base.num_hidden_layers = shape.layers or base.num_hidden_layers
+    base.dtype = torch.float32  # whatever the base was saved in: AdamW's updates vanish in half precision
     if shape.dropout is not None:
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
             if hasattr(base, name):

@@ -64,7 +64,7 @@ class Header(nn.Module):
                 self.cosine.copy_(torch.linspace(-half, half, self.cosine.numel()))
 
     def forward(self, pooled: Tensor, cosine: Tensor | None) -> Tensor:
-        logits: Tensor = self.linear(pooled)
+        logits: Tensor = self.linear(pooled.to(self.linear.weight.dtype)).float()  # loaded in half precision or not
         if self.cosine is not None and cosine is not None:
             logits = logits + cosine.unsqueeze(-1) * self.cosine
         return logits

@@ -75,7 +75,8 @@ def _refuse_to_orphan_labels(context: Context, found: CorpusManifest, same_confi
 
 
 def _config_identity(context: Context) -> str:
-    return fingerprint(context.recipe.corpus.model_dump(mode="json"))
+    config = context.recipe.corpus
+    return fingerprint(config.model_dump(mode="json") | {"kind": config.source_kind})
 
 
 def _note_path(name: str) -> str:

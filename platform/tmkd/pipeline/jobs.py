@@ -43,7 +43,7 @@ def tmkd_finetune() -> int:
 def evaluate() -> int:
     """Run ``jobs/evaluate.py``."""
     return main("evaluate", "Judge and time every teacher, the ensemble, the baseline and the student.", _evaluate,
-                "mlflow ui")  # fmt: skip
+                None)  # fmt: skip
 
 
 def _ready(context: Context) -> CorpusManifest:

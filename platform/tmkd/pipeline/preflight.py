@@ -11,7 +11,7 @@ from tmkd.models.folders import local_folder
 from tmkd.pipeline.recipe import Recipe
 from tmkd.teachers.classes import match_classes
 from tmkd.teachers.kinds import teacher_class
-from tmkd.teachers.loading import load_tokenizer
+from tmkd.teachers.folder import load_tokenizer
 
 
 def check_models(recipe: Recipe) -> None:

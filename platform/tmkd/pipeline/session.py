@@ -35,7 +35,7 @@ def run_job(
         context = Context(recipe, workspace, tracker, run, relabel=switches.relabel, remake=switches.remake)
         result = step(context)
         run.metrics({f"seconds/{record.step}": record.seconds for record in context.log if record.seconds})
-    context.show_summary(next_command)
+    context.show_summary(next_command or tracker.ui_command)
     return {
         **result,
         "steps": {record.step: {"state": record.state, "seconds": record.seconds} for record in context.log},

@@ -52,7 +52,9 @@ class Classifier(Teacher):
         tokenizer = load_tokenizer(folder)
         check_max_length(config, model, folder)
         template = Template.of(tokenizer, 2)
-        if model.config.pad_token_id is None:  # GPT-2: the last token that is not padding is classified
+        if (
+            getattr(model.config, "pad_token_id", None) is None
+        ):  # GPT-2: the last token that is not padding is classified
             model.config.pad_token_id = template.pad_id
         return cls(config, cls.describe(config, folder, tokenizer), host, model, template)
 

@@ -110,7 +110,9 @@ class StageRows:
         usable = golden >= 0 if stage.golden else np.ones(len(golden), dtype=bool)
         for logits in soft.values():
             usable &= np.isfinite(logits).all(axis=1)
-        clean = {header: np.nan_to_num(logits).astype(np.float32) for header, logits in soft.items()}
+        clean = {
+            header: np.nan_to_num(logits, posinf=0.0, neginf=0.0).astype(np.float32) for header, logits in soft.items()
+        }
         return ShardRows(question, passage, golden, clean, usable.astype(np.float32))
 
     def _mean(self, logits: dict[str, FloatArray], header: str) -> FloatArray:

@@ -13,8 +13,6 @@ from transformers import get_scheduler
 from tmkd.runtimes.precision import resolve_precision
 from tmkd.training.config import EngineConfig, Schedule
 
-UNDECAYED = ("bias", "LayerNorm.weight", "layer_norm.weight", "norm.weight", "cosine")
-
 
 def prepare_process(device: str) -> None:
     """Set up what DeepSpeed reads when it is imported; call before anything imports it."""
@@ -71,8 +69,8 @@ def _settings(schedule: Schedule, config: EngineConfig, workers: int, precision:
 
 
 def _groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    plain = [p for name, p in trained if name.endswith(UNDECAYED)]
-    decayed = [p for name, p in trained if not name.endswith(UNDECAYED)]
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    plain = [p for p in trained if p.ndim < 2]  # biases and norms, whatever an architecture calls them
+    decayed = [p for p in trained if p.ndim >= 2]
     groups = [{"params": decayed, "weight_decay": weight_decay}, {"params": plain, "weight_decay": 0.0}]
     return [group for group in groups if group["params"]]

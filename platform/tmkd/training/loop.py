@@ -34,19 +34,21 @@ def worker(config: dict[str, Any]) -> None:
     torch.set_num_threads(config["threads"])
     device = resolve_device("auto" if ray.train.torch.get_device().type != "cpu" else "cpu")
     engine.prepare_process(device)
+    before = 0
     for stage in plan.stages:
         if finished(plan.workspace, stage) is None:
-            StageRun(stage, plan, device).run()
+            StageRun(stage, plan, device, before).run()
+        before += stage.steps
         torch.distributed.barrier()  # the next stage may start from what rank 0 has just published
 
 
 class StageRun:
-    """One stage in one worker."""
+    """One stage in one worker; ``before`` counts the steps of the stages before it."""
 
-    def __init__(self, stage: Stage, plan: Plan, device: str) -> None:
+    def __init__(self, stage: Stage, plan: Plan, device: str, before: int) -> None:
         context = ray.train.get_context()
         self.rank, self.world = context.get_world_rank(), context.get_world_size()
-        self.stage, self.plan, self.device = stage, plan, device
+        self.stage, self.plan, self.device, self.before = stage, plan, device, before
         self.model, self.tokenizer, self.anew = build(stage, plan.workspace)
         self.rows = StageRows(stage, plan.workspace, self.tokenizer, plan.engine.shuffle_shards)
         self.engine = engine.start(HeadersOf(self.model), stage.schedule, plan.engine, stage.steps, self.world, device)
@@ -70,7 +72,7 @@ class StageRun:
                 break
             self._step(step, refs)
             done = step + 1
-            self.post(done, stage.steps)
+            self.post(self.before + done, self.plan.steps)
             if done % config.log_every_steps == 0 or done == stage.steps:
                 self._log(done)
             if self.validation and self.validation.is_due(done, stage.steps):

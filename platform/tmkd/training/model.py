@@ -70,7 +70,7 @@ def _classifier(stage: Stage, folder: Path, tokenizer: PreTrainedTokenizerBase) 
     labels = dict(enumerate(stage.classes))
     model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
         folder, num_labels=len(labels), id2label=labels, label2id={v: k for k, v in labels.items()},
-        ignore_mismatched_sizes=True,
+        ignore_mismatched_sizes=True, dtype=torch.float32,
     )  # fmt: skip
     model.config.pad_token_id = tokenizer.pad_token_id
     return model

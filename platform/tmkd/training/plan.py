@@ -25,6 +25,11 @@ class Plan:
     workspace: Workspace
     progress: str
 
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
 
 def finished(workspace: Workspace, stage: Stage) -> dict[str, Any] | None:
     """Return the note of a finished stage (steps, seconds, history), or None if it has yet to be trained."""

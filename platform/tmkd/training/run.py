@@ -9,7 +9,7 @@ from typing import Any
 import ray
 
 from tmkd.cluster import cluster_size, watch_progress
-from tmkd.console import note
+from tmkd.errors import UserError
 from tmkd.training.config import EngineConfig
 from tmkd.training.loop import worker
 from tmkd.training.plan import Plan, finished
@@ -34,19 +34,18 @@ def train(
     Returns:
         The note of every stage: steps, seconds, history of the curves.
     """
-    todo = [stage for stage in stages if finished(workspace, stage) is None]
-    if todo:
-        _fit(todo, config, workspace, run, label)
+    if any(finished(workspace, stage) is None for stage in stages):
+        _fit(stages, config, workspace, run, label)
     return [_note(workspace, stage) for stage in stages]
 
 
-def _fit(todo: list[Stage], config: EngineConfig, workspace: Workspace, run: str, label: str) -> None:
-    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+def _fit(stages: Sequence[Stage], config: EngineConfig, workspace: Workspace, run: str, label: str) -> None:
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchTrainer
 
     cpus, gpus = _resources(config)
-    name = f"{todo[-1].name}-{fingerprint([stage.identity() for stage in todo])}"
-    plan = Plan(tuple(todo), config, workspace, progress=f"{run}/{name}")
+    name = f"{stages[-1].name}-{fingerprint([stage.identity() for stage in stages])}"  # the same when called again
+    plan = Plan(tuple(stages), config, workspace, progress=f"{run}/{name}")
     os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
     if len(ray.nodes()) == 1:  # one machine is not taken away: save the process that would watch for it
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
@@ -65,10 +64,23 @@ def _fit(todo: list[Stage], config: EngineConfig, workspace: Workspace, run: str
             checkpoint_config=CheckpointConfig(num_to_keep=2),
         ),
     )
-    steps = sum(stage.steps for stage in todo)
-    with watch_progress(plan.progress, label, steps, "steps"):
-        trainer.fit()
+    with watch_progress(plan.progress, label, plan.steps, "steps"):
+        try:
+            trainer.fit()
+        except TrainingFailedError as error:
+            raise _cause(error) from None
     workspace.delete(f"runs/{run}/{name}")  # finished: the model folder says all
+
+
+def _cause(error: Exception) -> Exception:
+    """Return the user's mistake that a worker met, else the error itself."""
+    for failure in getattr(error, "worker_failures", {}).values():
+        found: BaseException | None = failure
+        while found is not None:
+            if isinstance(found, UserError):
+                return found
+            found = getattr(found, "cause", None) or found.__cause__
+    return error
 
 
 def _resources(config: EngineConfig) -> tuple[float, float]:
@@ -89,6 +101,5 @@ def _threads(config: EngineConfig, cpus: float, gpus: float) -> int:
 def _note(workspace: Workspace, stage: Stage) -> dict[str, Any]:
     found = finished(workspace, stage)
     if found is None:
-        note(f"{stage.output}: not finished")
         raise RuntimeError(f"{stage.output}: training ended without a finished model")
     return found

@@ -1,0 +1,179 @@
+"""Recipes: what is shipped is right, and what is wrong is told before anything loads."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+from tmkd.config import apply_overrides, parse
+from tmkd.errors import UserError
+from tmkd.pipeline.fixture import shrink
+from tmkd.pipeline.recipe import Recipe, load, read, shipped
+
+TEACHER = {"model": "some/model"}
+NEEDED = {"pairs": {"corpus.path": "pairs.tsv"}}  # what only the user can say
+
+
+def check(**tree) -> Recipe:
+    return parse(Recipe, {"name": "x", "teachers": {"one": TEACHER}, **tree}, "recipe x")
+
+
+def fault(**tree) -> str:
+    with pytest.raises(UserError) as caught:
+        check(**tree)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_recipe_is_valid_and_named_after_its_file(name: str) -> None:
+    recipe = load(name, NEEDED.get(name, {}))
+    assert recipe.name == name and recipe.teachers
+    assert set(recipe.in_order()) == set(recipe.teachers)
+
+
+@pytest.mark.parametrize("name", shipped())
+def test_every_shipped_recipe_has_a_miniature(name: str) -> None:
+    tree, _ = read(name)
+    small = parse(Recipe, shrink(apply_overrides(tree, NEEDED.get(name, {})), "/tiny/base"), name)
+    assert small.student.base == "/tiny/base" and small.student.layers <= 2
+    assert {teacher.model for teacher in small.teachers.values()} == {"/tiny/base"}
+    assert all(teacher.train for teacher in small.teachers.values() if teacher.kind == "classifier")
+    assert list(small.teachers) == list(tree["teachers"])
+
+
+def test_the_recipe_for_the_user_s_own_pairs_asks_for_them() -> None:
+    with pytest.raises(UserError, match="recipe pairs: .*\n.*corpus: .*needs either path .* or paths"):
+        load("pairs", {})
+
+
+def test_a_miniature_asks_no_trained_teacher_for_more_layers_than_the_tiny_base_has() -> None:
+    teacher = {**TEACHER, "train": {"pooling": "mean", "layers": 6}}
+    small = parse(Recipe, shrink({"name": "x", "teachers": {"one": teacher}}, "/tiny/base"), "x")
+    assert small.teachers["one"].train.layers <= 2
+
+
+def test_the_paper_s_defaults() -> None:
+    recipe = check()
+    assert recipe.finetune.alpha == 0.9 and recipe.student.layers == 3 and recipe.student.pooling == "cls"
+    assert recipe.run_name == "x" and check(run="second").run_name == "second"
+
+
+@pytest.mark.parametrize("alpha", [1.5, -0.1, float("nan"), float("inf")])
+def test_alpha_outside_0_to_1_is_refused(alpha: float) -> None:
+    assert "finetune.alpha: Input should be" in fault(finetune={"alpha": alpha})
+
+
+@pytest.mark.parametrize("alpha", [0, 1])
+def test_alpha_may_be_either_end(alpha: int) -> None:
+    assert check(finetune={"alpha": alpha}).finetune.alpha == alpha
+
+
+@pytest.mark.parametrize("field", ["epochs", "learning_rate", "weight_decay"])
+def test_an_infinite_schedule_is_refused(field: str) -> None:
+    assert f"pretrain.{field}: Input should be a finite number" in fault(pretrain={field: float("inf")})
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ({"studnet": {}}, "studnet: unknown key (did you mean 'student'?)"),
+        ({"student": {"layer": 3}}, "student.layer: unknown key (did you mean 'layers'?)"),
+        ({"finetune": {"alhpa": 1}}, "finetune.alhpa: unknown key (did you mean 'alpha'?)"),
+        ({"teachers": {"one": {**TEACHER, "modle": "x"}}}, "teachers.one.modle: unknown key (did you mean 'model'?)"),
+        (
+            {"teachers": {"one": {**TEACHER, "train": {"golden": {"epoch": 1}}}}},
+            "teachers.one.train.golden.epoch: unknown key (did you mean 'epochs'?)",
+        ),
+        ({"teachers": {"train": {**TEACHER, "modle": "x"}}}, "teachers.train.modle: unknown key (did you mean 'model'"),
+        (
+            {"teachers": {"one": {**TEACHER, "resources": {"actors": {"mn": 1, "max": 2}}}}},
+            "teachers.one.resources.actors.mn: unknown key (did you mean 'min'?)",
+        ),
+    ],
+)
+def test_an_unknown_key_is_refused_with_the_nearest_right_one(tree: dict, message: str) -> None:
+    assert message in fault(**tree)
+
+
+@pytest.mark.parametrize(
+    ("tree", "message"),
+    [
+        ({"teachers": {}}, "teachers: Dictionary should have at least 1 item"),
+        ({"teachers": {"golden": TEACHER}}, "teacher name 'golden' must be"),
+        ({"teachers": {"a/b": TEACHER}}, "teacher name 'a/b' must be"),
+        ({"name": "../x"}, "name: '../x' must be letters"),
+        ({"run": ".."}, "run: '..' must be letters"),
+        ({"teachers": {"one": {}}}, "teachers.one.model: required, but missing"),
+        ({"teachers": {"one": {**TEACHER, "kind": "clasifier"}}}, "did you mean 'classifier'"),
+        (
+            {"teachers": {"one": {**TEACHER, "kind": "bi_encoder", "train": {}}}},
+            "only classifiers are trained here, but kind is bi_encoder",
+        ),
+        ({"student": {"layers": 0}}, "student.layers: Input should be greater than or equal to 1 (found 0)"),
+        ({"student": {"pooling": "max"}}, "student.pooling: Input should be 'cls', 'mean' or 'match' (found 'max')"),
+        ({"training": {"zero_stage": 4}}, "training.zero_stage: Input should be 0, 1, 2 or 3 (found 4)"),
+    ],
+)
+def test_a_value_that_cannot_be_is_refused(tree: dict, message: str) -> None:
+    assert message in fault(**tree)
+
+
+def warmed(*others: str, **teachers) -> dict:
+    train = {"warm_up": {"teachers": list(others)}}
+    return {"teachers": {"late": {**TEACHER, "train": train}, "early": TEACHER, **teachers}}
+
+
+def test_a_warm_up_from_a_teacher_that_is_not_there_names_those_there_are() -> None:
+    message = fault(**warmed("eraly"))
+    assert "teachers.late.train.warm_up.teachers: no other teacher 'eraly' (did you mean 'early'?)" in message
+    assert "there are early" in message
+
+
+def test_a_teacher_cannot_warm_up_from_itself_or_from_one_that_has_a_warm_up() -> None:
+    assert "no other teacher 'late'" in fault(**warmed("late"))
+    chain = {**TEACHER, "train": {"warm_up": {"teachers": ["early"]}}}
+    assert "'middle' has a warm_up itself" in fault(**warmed("middle", middle=chain))
+
+
+def test_teachers_that_others_learn_from_come_first() -> None:
+    assert check(**warmed("early", last=TEACHER)).in_order() == ["early", "last", "late"]
+
+
+def test_a_misspelt_recipe_name_gets_the_nearest_one_and_the_list() -> None:
+    with pytest.raises(UserError, match=r"recipe 'dcs' is not shipped \(did you mean 'docs'\?\); there are .*docs"):
+        load("dcs", {})
+
+
+def test_a_recipe_file_that_is_not_there_is_named() -> None:
+    with pytest.raises(UserError, match=r"recipe none\.yaml: no such file; shipped recipes: .*docs"):
+        load("none.yaml", {})
+
+
+def test_a_recipe_file_is_named_after_itself_unless_it_says_otherwise(tmp_path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"teachers": {"one": TEACHER}}))
+    assert load(str(path), {}).name == "mine"
+    assert load(str(path), {"name": "theirs"}).name == "theirs"
+
+
+def test_faults_name_the_file_and_that_overrides_were_on_top(tmp_path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({"teachers": {"one": TEACHER}}))
+    with pytest.raises(UserError, match=r"recipe .*mine\.yaml with overrides: 1 fault"):
+        load(str(path), {"student.layers": "many"})
+
+
+def test_overrides_reach_any_field() -> None:
+    overrides = {
+        "student.layers": "1", "finetune.alpha": "0.7", "pretrain.learning_rate": "1e-3",
+        "baseline.learning_rates": "[1e-4, 3e-4]", "teachers.summary.max_length": "64", "student.dropout": "null",
+    }  # fmt: skip
+    recipe = load("docs", overrides)
+    assert recipe.student.layers == 1 and recipe.finetune.alpha == 0.7 and recipe.student.dropout is None
+    assert recipe.pretrain.learning_rate == 1e-3 and recipe.baseline.learning_rates == [1e-4, 3e-4]
+    assert recipe.teachers["summary"].max_length == 64 and recipe.teachers["summary"].kind == "bi_encoder"
+
+
+def test_a_whole_recipe_survives_being_written_and_read_again() -> None:
+    recipe = load("docs", {})
+    tree = yaml.safe_load(yaml.safe_dump(recipe.model_dump(mode="json")))
+    assert parse(Recipe, apply_overrides(tree, {}), "again") == recipe

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 import ray
+
 from tmkd import cluster
 from tmkd.cluster import cluster_size, connect, progress_poster, watch_progress
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 from pydantic import Field, ValidationError
+
 from tmkd.config import Config, apply_overrides, describe, parse, read_yaml
 from tmkd.errors import UserError, nearest
 

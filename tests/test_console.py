@@ -7,6 +7,7 @@ import re
 import time
 
 import pytest
+
 from tmkd import console
 from tmkd.console import note, progress_bar, quiet_libraries, show_table, warn
 

@@ -10,6 +10,7 @@ import sys
 
 import pyarrow as pa
 import pytest
+
 from tmkd.errors import UserError
 from tmkd.workspace import Workspace, corpus_folder, fingerprint, folder_fingerprint, labels_folder, shard_name
 

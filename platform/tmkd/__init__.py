@@ -18,11 +18,3 @@ def _register_config(auto: Any) -> None:
     from tmkd.models.student_config import StudentConfig
 
     auto.AutoConfig.register(StudentConfig.model_type, StudentConfig, exist_ok=True)
-
-
-@when_imported("transformers.models.auto.modeling_auto")
-def _register_model(auto: Any) -> None:
-    from tmkd.models.student import StudentForSequenceClassification
-    from tmkd.models.student_config import StudentConfig
-
-    auto.AutoModelForSequenceClassification.register(StudentConfig, StudentForSequenceClassification, exist_ok=True)

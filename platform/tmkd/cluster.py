@@ -38,6 +38,8 @@ def connect(verbose: bool = False) -> None:
     if not os.environ.get("RAY_ADDRESS"):
         _use_own_token()
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        if not verbose:
+            os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         options |= {
             "num_cpus": max(2, os.cpu_count() or 2),
             "include_dashboard": False,

@@ -1,4 +1,5 @@
 import pytest
+
 from tiny_teachers import bert_base
 from tmkd.errors import UserError
 from tmkd.models.folders import local_folder, read_config

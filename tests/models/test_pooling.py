@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from tmkd.models.pooling import cls_pool, masked_mean, match_pool, text_masks
 
 RNG = np.random.default_rng(0)

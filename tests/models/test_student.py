@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_students import CLASSES, HEADERS, make_base, make_student, pair_batch
+
 from tmkd.models.student import INITIAL_COSINE_SCALE, Header, aggregate
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import torch
 from tiny_students import make_base, make_student, pair_batch
+from transformers import AutoModel, AutoTokenizer
+
 from tmkd.errors import UserError
 from tmkd.models.build import check_layers, freeze_embeddings
-from transformers import AutoModel, AutoTokenizer
 
 KINDS = ("bert", "roberta", "distilbert")
 

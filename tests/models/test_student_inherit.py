@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from tiny_students import CLASSES, make_base, make_student
+
 from tmkd.models.build import inherit
 
 SOFT = ["soft:a", "soft:b"]

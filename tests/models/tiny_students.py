@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from tiny_teachers import WORDS, bpe_tokenizer
-from tmkd.models.build import StudentShape, student_from_base
-from tmkd.models.student import StudentForSequenceClassification
 from transformers import (
     AutoTokenizer,
     BertConfig,
@@ -20,6 +17,10 @@ from transformers import (
     RobertaConfig,
     RobertaModel,
 )
+
+from tiny_teachers import WORDS, bpe_tokenizer
+from tmkd.models.build import StudentShape, student_from_base
+from tmkd.models.student import StudentForSequenceClassification
 
 SHAPE = StudentShape(layers=1, pooling="match", freeze_embeddings=False, dropout=None, max_length=32)
 HEADERS = ("golden", "soft:a", "soft:b")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from tmkd.objectives import Targets, combine, soft_label_mse, weighted_terms
 
 RNG = np.random.default_rng(0)

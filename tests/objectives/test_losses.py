@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from tmkd.objectives import SOFT_OBJECTIVES, golden_cross_entropy, soft_label_mse
 
 RNG = np.random.default_rng(0)

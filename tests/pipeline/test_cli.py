@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from tmkd.config import describe
 from tmkd.errors import UserError
 from tmkd.pipeline.cli import INTERRUPTED, USER_MISTAKE, main, overrides_from

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import yaml
+
 from tmkd.config import apply_overrides, parse
 from tmkd.errors import UserError
 from tmkd.pipeline.fixture import shrink
@@ -41,7 +42,7 @@ def test_every_shipped_recipe_has_a_miniature(name: str) -> None:
 
 
 def test_the_recipe_for_the_user_s_own_pairs_asks_for_them() -> None:
-    with pytest.raises(UserError, match="recipe pairs: .*\n.*corpus: .*needs either path .* or paths"):
+    with pytest.raises(UserError, match=r"(?s)recipe pairs: .*corpus: .*needs either path .* or paths"):
         load("pairs", {})
 
 

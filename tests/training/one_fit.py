@@ -1,6 +1,6 @@
 """Many plans in one Ray Train fit: a fit costs ten seconds, a plan of six tiny steps a tenth of one.
 
-Every plan goes through the real `tmkd.training.loop.worker`, one after the other in the same workers.
+Every plan goes through the real `tmkd.training.loop.train_stages`, one after the other in the same workers.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import numpy as np
 from ray import cloudpickle
 from safetensors.numpy import load_file
 from tiny_stages import World, engine_config
+
 from tmkd.training.plan import Plan, finished
 from tmkd.training.stage import Stage
 
@@ -52,11 +53,11 @@ def run(world: World, attempts: Mapping[str, Attempt], workers: int, folder: Pat
     def each(config: dict[str, Any]) -> None:
         import traceback
 
-        from tmkd.training.loop import worker
+        from tmkd.training.loop import train_stages
 
         for name, plan in config["plans"].items():
             try:
-                worker({"plan": plan, "threads": 1})
+                train_stages(plan, 1)
             except Exception:
                 (config["faults"] / name).write_text(traceback.format_exc())
 

@@ -13,9 +13,10 @@ import pytest
 import torch
 from one_fit import BreakOff, attempt, furthest, note, run, weights
 from tiny_stages import SHAPE, make_world, schedule, stage
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
 from tmkd.runtimes.precision import has_fast_bf16
 from tmkd.training.model import build
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 ATOL = 2e-6
 ZERO = (0, 1, 2, 3)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tmkd.training.config import EngineConfig, Schedule
-from tmkd.training.engine import _groups, _settings, accumulation
 from transformers import (
     BertConfig,
     BertModel,
@@ -16,6 +14,9 @@ from transformers import (
     ModernBertConfig,
     ModernBertModel,
 )
+
+from tmkd.training.config import EngineConfig, Schedule
+from tmkd.training.engine import _groups, _settings, accumulation
 
 TINY = {
     "bert": (BertModel, BertConfig(vocab_size=9, hidden_size=8, num_hidden_layers=1, num_attention_heads=1)),

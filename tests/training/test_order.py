@@ -6,6 +6,7 @@ from itertools import islice
 
 import numpy as np
 import pytest
+
 from tmkd.training.order import batches, worker_slice
 
 SHARDS = [5, 1, 7, 4, 6]  # 23 rows

@@ -7,8 +7,9 @@ import dataclasses
 import pytest
 import torch
 from tiny_stages import SHAPE, make_world, stage
-from tmkd.training.model import HeadersOf, build, finish
 from transformers import AutoModel, AutoTokenizer, BertForSequenceClassification
+
+from tmkd.training.model import HeadersOf, build, finish
 
 
 @pytest.fixture(scope="module")

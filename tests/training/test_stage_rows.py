@@ -7,6 +7,8 @@ import pyarrow as pa
 import pytest
 import torch
 from tiny_stages import NO_GOLDEN, NOT_SCORED, ROWS, make_world, signal, stage
+from transformers import AutoTokenizer
+
 from tmkd.objectives import soft_label_mse
 from tmkd.soft_labels.calibration import Calibration
 from tmkd.soft_labels.golden import read_golden
@@ -14,7 +16,6 @@ from tmkd.soft_labels.store import LabelStore
 from tmkd.training.data import StageRows
 from tmkd.training.stage import Signal
 from tmkd.workspace import corpus_folder
-from transformers import AutoTokenizer
 
 SHARD = "part-00001.parquet"
 

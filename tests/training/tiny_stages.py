@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import torch
+from transformers import BertConfig, BertModel, BertTokenizer
+
 from tmkd.corpus.schema import GOLDEN_SCHEMA, PAIR_SCHEMA
 from tmkd.models.build import StudentShape
 from tmkd.soft_labels.golden import golden_path
@@ -16,7 +18,6 @@ from tmkd.soft_labels.store import LabelStore
 from tmkd.training.config import EngineConfig, Schedule
 from tmkd.training.stage import Signal, Stage
 from tmkd.workspace import Workspace, corpus_folder, shard_name
-from transformers import BertConfig, BertModel, BertTokenizer
 
 CORPUS = "tiny"
 WORDS = [f"w{index}" for index in range(40)]

@@ -48,7 +48,7 @@ def label_corpus(
         teacher: name of the teacher, and of its label stores.
         config: what it reads and runs on.
         folder: its model: a folder that every node can read, ``package:NAME`` or a Hub id.
-        relabel: delete its labels of these splits first.
+        relabel: delete its labels of these splits first where something else made them.
 
     Raises:
         UserError: before anything is scored, if the model cannot be used, its classes and the corpus's do not

@@ -73,9 +73,10 @@ def plan_labels(
         teacher_class(config.kind).load(config, path, Host("cpu", "fp32"))  # a headless model must not bind a store
     identity = card.identity(config, host)
     for split, store in stores.items():
-        if relabel:
+        wanted = _store_identity(identity, card, order, corpus, split)
+        if relabel and store.identity not in (None, wanted):
             store.clear()
-        store.bind(_store_identity(identity, card, order, corpus, split))
+        store.bind(wanted)
     missing = {split: store.missing(corpus.shards(split)) for split, store in stores.items()}
     todo = [(split, shard) for split, shards in missing.items() for shard in shards]
     skipped = sum(len(corpus.shards(split)) for split in stores) - len(todo)

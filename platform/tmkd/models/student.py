@@ -79,7 +79,7 @@ class StudentForSequenceClassification(PreTrainedModel):
     _supports_attention_backend = True
 
     def __init__(self, config: StudentConfig) -> None:
-        from transformers import AutoModel  # not above: `import tmkd` registers this class when that is imported
+        from transformers import AutoModel  # not above: they import this module in turn
 
         super().__init__(config)
         base = config.base_config()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Literal
 
 from transformers.configuration_utils import PretrainedConfig
@@ -57,10 +58,11 @@ class StudentConfig(PretrainedConfig):
         self.sep_token_id = sep_token_id
         self.special_token_ids = special_token_ids or []
         super().__init__(**kwargs)
+        _register_model()
 
     def base_config(self) -> PretrainedConfig:
         """Return the encoder's config as its own class."""
-        from transformers import AutoConfig  # not above: `import tmkd` registers this class when that is imported
+        from transformers import AutoConfig  # not above: they import this module in turn
 
         values = dict(self.base)
         return AutoConfig.for_model(values.pop("model_type"), **values)
@@ -72,3 +74,16 @@ class StudentConfig(PretrainedConfig):
     @property
     def num_hidden_layers(self) -> int:
         return int(self.base_config().num_hidden_layers)
+
+
+@cache
+def _register_model() -> None:
+    """Make ``AutoModelForSequenceClassification`` know the student's class, when its first config is read.
+
+    Not on ``import tmkd``: the class costs 1.5 s of imports that a process which only tokenises can spare.
+    """
+    from transformers import AutoModelForSequenceClassification
+
+    from tmkd.models.student import StudentForSequenceClassification
+
+    AutoModelForSequenceClassification.register(StudentConfig, StudentForSequenceClassification, exist_ok=True)

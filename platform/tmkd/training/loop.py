@@ -27,11 +27,10 @@ from tmkd.training.validation import Validation
 History = dict[str, list[list[float]]]
 
 
-def worker(config: dict[str, Any]) -> None:
-    """Train the stages of ``config["plan"]`` that are not finished; runs in every Ray Train worker."""
-    plan: Plan = config["plan"]
+def train_stages(plan: Plan, threads: int) -> None:
+    """Train the stages of a plan that are not finished; runs in every Ray Train worker."""
     setup_worker()
-    torch.set_num_threads(config["threads"])
+    torch.set_num_threads(threads)
     device = resolve_device("auto" if ray.train.torch.get_device().type != "cpu" else "cpu")
     engine.prepare_process(device)
     before = 0

@@ -6,12 +6,13 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
+import cloudpickle
 import ray
 
 from tmkd.cluster import cluster_size, watch_progress
 from tmkd.errors import UserError
 from tmkd.training.config import EngineConfig
-from tmkd.training.loop import worker
+from tmkd.training.entry import worker
 from tmkd.training.plan import Plan, finished
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace, fingerprint
@@ -51,7 +52,7 @@ def _fit(stages: Sequence[Stage], config: EngineConfig, workspace: Workspace, ru
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     trainer = TorchTrainer(
         worker,
-        train_loop_config={"plan": plan, "threads": _threads(config, cpus, gpus)},
+        train_loop_config={"plan": cloudpickle.dumps(plan), "threads": _threads(config, cpus, gpus)},
         scaling_config=ScalingConfig(
             num_workers=config.workers,
             use_gpu=gpus > 0,

@@ -44,7 +44,7 @@ class Validation:
 
     def is_due(self, done: int, steps: int) -> bool:
         """Tell whether to measure after ``done`` of ``steps`` steps: ``times`` times, evenly, the last at the end."""
-        return done == steps or (done % max(1, steps // self.times) == 0 and done < steps - steps // (2 * self.times))
+        return done in {max(1, round(steps * part / self.times)) for part in range(1, self.times + 1)}
 
     @torch.inference_mode()
     def measure(self, engine: Any, device: str) -> dict[str, float]:

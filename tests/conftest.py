@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import ray
+
 from tmkd.cluster import connect
 
 

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tmkd import console, tracking
 from tmkd.tracking.connection import SQLITE, locate
 from tmkd.workspace import Workspace

@@ -8,11 +8,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
-from tmkd.corpus.schema import PAIR_SCHEMA
-from tmkd.models.folders import local_folder
-from tmkd.models.student import StudentForSequenceClassification
-from tmkd.models.student_config import StudentConfig
-from tmkd.workspace import Workspace, corpus_folder, fingerprint, shard_name
 from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import (
     AutoTokenizer,
@@ -25,6 +20,12 @@ from transformers import (
     RobertaConfig,
     RobertaForSequenceClassification,
 )
+
+from tmkd.corpus.schema import PAIR_SCHEMA
+from tmkd.models.folders import local_folder
+from tmkd.models.student import StudentForSequenceClassification
+from tmkd.models.student_config import StudentConfig
+from tmkd.workspace import Workspace, corpus_folder, fingerprint, shard_name
 
 WORDS = [
     "search", "rank", "passage", "question", "index", "shard", "token", "model", "teacher", "student", "label", "array",

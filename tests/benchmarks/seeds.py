@@ -1,6 +1,6 @@
 """A recipe over several seeds: everything reseeded (corpus, teachers, student), results pooled with 95 % intervals.
 
-    python tests/benchmarks/seeds.py --recipe docs --seeds 3 --workspace study -- --baseline.learning_rates "[1e-4, 3e-4]"
+    python tests/benchmarks/seeds.py --recipe docs --seeds 3 --workspace study -- --student.layers 2
 
 Each seed runs ``jobs/evaluate.py`` in a workspace of its own, so that an interrupted study goes on where it was. What
 stands behind ``--`` is handed to the job. The last line on stdout is the summary as JSON.

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tmkd.config import parse
 from tmkd.corpus.build import prepare_corpus
 from tmkd.corpus.config import CorpusConfig

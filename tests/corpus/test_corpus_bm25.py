@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from tmkd.corpus.dedupe import NearDuplicates
 from tmkd.corpus.ranking import Ranker
 

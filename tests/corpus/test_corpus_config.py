@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from corpus_helpers import config_of
+
 from tmkd.config import apply_overrides, parse
 from tmkd.corpus.config import CorpusConfig
 from tmkd.errors import UserError

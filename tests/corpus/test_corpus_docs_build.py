@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from corpus_helpers import build, config_of, make_packages, rows
+
 from tmkd.corpus.docs.build import reserve
 from tmkd.corpus.docs.config import NegativesConfig
 from tmkd.corpus.docs.harvest import harvest, parse_chunk

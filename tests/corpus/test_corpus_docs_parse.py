@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from corpus_helpers import make_packages
+
 from tmkd.corpus.docs.config import DocsConfig
 from tmkd.corpus.docs.packages import find_sources, sources_state
 from tmkd.corpus.docs.parse import Parsed, SourceFile, parse_file

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tmkd.corpus.docs.text import MAX_PASSAGE_WORDS, Texts, humanise, question_and_passage, split_docstring
 
 BODY = "It looks at every element of the given array once and returns the sum of those that pass the check."

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from corpus_helpers import build, config_of, rejected, rows, write_tsv
+
 from tmkd.corpus.build import made_from
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.corpus.schema import ID_STRIDE, SPLITS

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 from corpus_helpers import build, rows, write_tsv
+
 from tmkd.errors import UserError
 
 pytest.importorskip("datasets", reason="the extra 'hub' is not installed")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from corpus_helpers import build, rejected, rows, write_tsv
+
 from tmkd.errors import UserError
 
 LABELLED = {"question": "question", "passage": "passage", "label": "label"}

@@ -3,6 +3,7 @@ import time
 import numpy as np
 import pytest
 from scipy.stats import kendalltau
+
 from tmkd.evaluation import agreement as room
 from tmkd.evaluation.agreement import agreement, question_taus
 

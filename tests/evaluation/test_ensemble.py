@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from tmkd.evaluation.ensemble import mean_probabilities
 
 

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 from scipy.stats import binomtest
+
 from tmkd.evaluation.intervals import Interval, Run, difference, mean, recovered_gap, wilson
 
 

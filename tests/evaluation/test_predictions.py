@@ -1,6 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from tmkd.evaluation import predictions
 from tmkd.evaluation.quality import UNJUDGED
 from tmkd.workspace import Workspace

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from tmkd.evaluation.quality import UNJUDGED, auc, quality
 
 

@@ -1,5 +1,6 @@
 import numpy as np
 import pyarrow as pa
+
 from tmkd.evaluation.questions import has_rivals, question_codes, ranks
 
 

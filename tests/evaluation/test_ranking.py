@@ -2,6 +2,7 @@ import time
 
 import numpy as np
 import pytest
+
 from tmkd.evaluation.questions import ranks
 from tmkd.evaluation.ranking import rank_measures
 

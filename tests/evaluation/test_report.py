@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from tmkd.evaluation import curves, report
 from tmkd.evaluation.intervals import Interval
 from tmkd.evaluation.quality import Quality

@@ -1,6 +1,7 @@
 import time
 
 import pytest
+
 from tmkd.evaluation.speed import measure_pairs_per_second
 
 PAIRS = [("question", f"passage {i}") for i in range(1000)]

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+
 from tmkd import console
 from tmkd.evaluation.agreement import Agreement
 from tmkd.evaluation.quality import Quality

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tiny_teachers import TinyCorpus, bert_classifier, write_corpus
 from tmkd.labelling.pipeline import label_corpus
 from tmkd.labelling.report import LabelReport

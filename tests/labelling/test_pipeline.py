@@ -8,10 +8,11 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
 from tiny_teachers import bert_base, bert_classifier
 from tmkd.errors import UserError
 from tmkd.soft_labels.store import LabelStore
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 
 def stored(bench, split: str, shard: str = "part-00000.parquet") -> tuple[np.ndarray, np.ndarray]:

@@ -1,4 +1,5 @@
 import pytest
+
 from tmkd.errors import UserError
 from tmkd.labelling.pool import Nodes, plan_pool
 from tmkd.teachers.config import ResourcesConfig

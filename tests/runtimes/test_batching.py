@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+
 from tmkd.runtimes.batching import token_budget_batches
 
 

@@ -1,5 +1,6 @@
 import pytest
 import torch
+
 from tmkd.errors import UserError
 from tmkd.runtimes.precision import has_fast_bf16, resolve_device, resolve_precision
 

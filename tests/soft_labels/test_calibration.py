@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+
 from tmkd.errors import UserError
 from tmkd.soft_labels.calibration import (
     Calibration,

@@ -1,6 +1,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+
 from tiny_teachers import write_corpus
 from tmkd.corpus.schema import GOLDEN_SCHEMA
 from tmkd.errors import UserError

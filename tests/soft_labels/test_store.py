@@ -1,6 +1,7 @@
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+
 from tmkd.errors import UserError
 from tmkd.soft_labels.store import LabelStore
 from tmkd.workspace import Workspace

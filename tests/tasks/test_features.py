@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from tiny_teachers import bert_tokenizer, bpe_tokenizer, sentence
 from tmkd.errors import UserError
 from tmkd.tasks.features import Features, Template

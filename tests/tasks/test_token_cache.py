@@ -1,4 +1,5 @@
 import numpy as np
+
 from tiny_teachers import bert_tokenizer, bpe_tokenizer, write_corpus
 from tmkd.tasks.tokens import TokenCache, tokenize
 from tmkd.workspace import Workspace

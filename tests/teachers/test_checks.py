@@ -3,6 +3,7 @@
 import json
 
 import pytest
+
 from tiny_teachers import bert_base, bert_classifier
 from tmkd.config import describe, parse
 from tmkd.errors import UserError

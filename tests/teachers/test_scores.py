@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
+
 from tiny_teachers import (
     bert_base,
     bert_classifier,
@@ -19,7 +21,6 @@ from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.host import Host
 from tmkd.teachers.kinds import teacher_class
-from transformers import AutoModel, AutoModelForSequenceClassification, AutoTokenizer
 
 CLASSIFIERS = {
     "bert": lambda folder: bert_classifier(folder, num_labels=2),

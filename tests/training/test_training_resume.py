@@ -12,10 +12,10 @@ import sys
 import time
 from pathlib import Path
 
+import cloudpickle
 import pytest
 import ray
 from one_fit import furthest, note, weights
-from ray import cloudpickle
 from tiny_stages import SHAPE, engine_config, make_world, schedule, stage
 from transformers import AutoModelForSequenceClassification
 

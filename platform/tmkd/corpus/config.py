@@ -12,6 +12,7 @@ from tmkd.config import Config
 from tmkd.corpus.docs.config import DocsConfig
 
 Column = str | int
+AUTO = "auto"
 PathList = str | list[str]
 
 
@@ -21,7 +22,9 @@ class ColumnsConfig(Config):
     question: Column = Field(default="question", description="question, query, premise or first sentence")
     passage: Column = Field(default="passage", description="passage, answer, hypothesis or second sentence")
     label: Column | None = Field(
-        default=None, description="golden label: class name or index; empty where nobody has judged"
+        "auto",
+        description="golden label: class name or index; empty where nobody has judged; auto = the column 'label' if "
+        "there is one, null = none",
     )
     grade: Column | None = Field(
         default=None, description="graded relevance for nDCG; alone, label = 1 where it is above 0"
@@ -195,9 +198,9 @@ class CorpusConfig(Config):
             raise ValueError("kind 'hub' needs path: the data set's id, such as 'nyu-mll/glue'")
         if kind != "docs" and self.split.by == "package":
             raise ValueError(f"split.by 'package' is for kind 'docs'; for {kind!r} it is 'question'")
-        named = [column for column in self.columns.named().values() if isinstance(column, str)]
+        named = [column for column in self.columns.named().values() if isinstance(column, str) and column != AUTO]
         if kind == "files" and not self.header and named and self.format != "parquet":
             raise ValueError(f"header is false, so columns must be positions from 0, but {named} are names")
-        if self.columns.grade is not None and self.columns.label is None and len(self.classes) != 2:
+        if self.columns.grade is not None and self.columns.label in (None, AUTO) and len(self.classes) != 2:
             raise ValueError(f"columns.grade alone makes labels of two classes only, but classes are {self.classes}")
         return self

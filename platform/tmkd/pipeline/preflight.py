@@ -10,8 +10,8 @@ from tmkd.models.build import check_layers
 from tmkd.models.folders import local_folder
 from tmkd.pipeline.recipe import Recipe
 from tmkd.teachers.classes import match_classes
-from tmkd.teachers.kinds import teacher_class
 from tmkd.teachers.folder import load_tokenizer
+from tmkd.teachers.kinds import teacher_class
 
 
 def check_models(recipe: Recipe) -> None:

@@ -64,8 +64,11 @@ def _ensure_trained(context: Context, corpus: CorpusManifest, name: str) -> None
     step, output = f"teacher · {name}", f"teachers/{name}"
     training = context.recipe.teachers[name].train
     assert training is not None
-    if not corpus.has_labels("train"):
-        raise UserError(f"teachers.{name}.train: corpus {corpus.name} has no golden labels to train on; drop train")
+    if not corpus.has_labels("train") and training.warm_up is None:
+        raise UserError(
+            f"teachers.{name}.train: corpus {corpus.name} has no golden labels to train on; map corpus.columns.label, "
+            "give train a warm_up from other teachers, or drop it"
+        )
     if training.warm_up is not None:
         for other in training.warm_up.teachers:
             label(context, corpus, other, [split for split in corpus.splits if corpus.rows(split)])
@@ -89,7 +92,8 @@ def _stages(context: Context, corpus: CorpusManifest, name: str, training: Teach
         name=f"teacher-{name}", output=f"teachers/{name}", corpus=corpus.name, corpus_fingerprint=corpus.fingerprint,
         split="train", shards=corpus.shard_rows("train"), classes=tuple(corpus.classes), signals={}, golden=True,
         weights={"golden": 1.0}, schedule=training.golden, seed=recipe.seed, max_length=entry.max_length,
-        base=entry.model, shape=shape, validation=corpus.shard_rows("validation"),
+        base=entry.model, shape=shape,
+        validation=corpus.shard_rows("validation") if corpus.has_labels("validation") else {},
         golden_identity=golden_identity(context, corpus, "train"),
     )  # fmt: skip
     if training.warm_up is None:
@@ -100,6 +104,8 @@ def _stages(context: Context, corpus: CorpusManifest, name: str, training: Teach
         signals={"golden": signal(context, corpus, training.warm_up.teachers)}, golden=False, weights={"soft": 1.0},
         schedule=training.warm_up, golden_identity="",
     )  # fmt: skip
+    if not corpus.has_labels("train"):  # nothing to fine-tune on: what the other teachers taught is all
+        return [dataclasses.replace(warm, output=golden.output)]
     return [warm, dataclasses.replace(golden, base=None, starts_from=warm_output, parent=warm.identity())]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from tmkd.console import Bar
-from tmkd.corpus.config import CorpusConfig
+from tmkd.corpus.config import AUTO, CorpusConfig
 from tmkd.corpus.files.labels import LabelReader, read_grade
 from tmkd.corpus.files.records import INVALID_ENCODING, Bad, Record, Row, batches
 from tmkd.corpus.files.sources import Source
@@ -78,7 +78,7 @@ class Checker:
     def _judgement(self, source: Source, label: Any, grade: Any) -> tuple[int | None, float | None]:
         known = self._labels.read(label) if label is not None else None
         degree = read_grade(grade) if grade is not None else None
-        if degree is not None and "label" not in source.columns:
+        if degree is not None and known is None and source.columns.get("label", AUTO) == AUTO:
             known = int(degree > 0)
         return known, degree if degree is not None else known
 

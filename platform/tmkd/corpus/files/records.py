@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-from tmkd.corpus.config import Column
+from tmkd.corpus.config import AUTO, Column
 from tmkd.errors import UserError, nearest
 
 BATCH_ROWS = 8192
@@ -53,7 +53,10 @@ def places(found: Sequence[str], columns: dict[str, Column], where: str, hint: s
     Raises:
         UserError: if a column is not there, with the nearest name and all names found.
     """
-    return tuple(_place(found, role, columns[role], where, hint) if role in columns else None for role in ROLES)
+    named = {role: column for role, column in columns.items() if column != AUTO}
+    if columns.get("label") == AUTO and "label" in found:
+        named["label"] = "label"
+    return tuple(_place(found, role, named[role], where, hint) if role in named else None for role in ROLES)
 
 
 def _place(found: Sequence[str], role: str, column: Column, where: str, hint: str) -> int:

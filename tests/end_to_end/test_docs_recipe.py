@@ -1,0 +1,124 @@
+"""The main path, as the README tells it, in miniature: every job of the default recipe through the real libraries."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from job_runner import Outcome, run
+from sklearn.metrics import accuracy_score, roc_auc_score
+
+KEYS = {
+    "model", "kind", "stage", "header", "accuracy", "auc", "mrr10", "ndcg10", "map", "pairs_per_second", "parameters",
+}  # fmt: skip
+TEACHERS = {"name_and_summary", "summary", "cross_encoder"}
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("docs")
+
+
+@pytest.fixture(scope="module")
+def evaluated(ray_session: None, place: Path) -> Outcome:
+    pretrained = run("tmkd_pretrain", "--fixture", "--workspace", str(place))
+    assert pretrained.status == 0, pretrained.screen
+    finetuned = run("tmkd_finetune", "--fixture", "--workspace", str(place))
+    assert finetuned.status == 0, finetuned.screen
+    assert finetuned.result["steps"]["stage 1 · pretrain"]["state"] == "up to date"
+    assert finetuned.result["headers_started_anew"] == ["golden"]
+    outcome = run("evaluate", "--fixture", "--workspace", str(place))
+    assert outcome.status == 0, outcome.screen
+    return outcome
+
+
+def test_one_row_a_model_with_the_documented_keys(evaluated: Outcome) -> None:
+    rows = evaluated.result["rows"]
+    assert all(set(row) == KEYS for row in rows)
+    assert {row["model"].removeprefix("teacher:") for row in rows if row["kind"] == "teacher"} == TEACHERS
+    assert {"ensemble", "baseline"} <= {row["model"] for row in rows}
+    headers = {"aggregate", *(f"soft:{name}" for name in TEACHERS)}
+    assert {row["header"] for row in rows if row["stage"] == "pretrained"} == headers
+    assert {row["header"] for row in rows if row["stage"] == "finetuned"} == {*headers, "golden"}
+    assert all(row["pairs_per_second"] > 0 and row["parameters"] > 0 for row in rows)
+
+
+def test_the_predictions_give_the_table_again(evaluated: Outcome) -> None:
+    table = pq.read_table(evaluated.result["predictions"])
+    labels = table["label"].to_numpy()
+    for row in evaluated.result["rows"]:
+        scores = table[row["model"]].to_numpy()
+        assert row["accuracy"] == pytest.approx(accuracy_score(labels, scores > 0.5))
+        assert row["auc"] == pytest.approx(roc_auc_score(labels, scores))
+    assert len(set(table["id"].to_pylist())) == table.num_rows
+
+
+def test_the_aggregate_is_the_mean_of_the_headers(evaluated: Outcome) -> None:
+    table = pq.read_table(evaluated.result["predictions"])
+    names = [r["model"] for r in evaluated.result["rows"] if r["stage"] == "finetuned" and r["header"] != "aggregate"]
+    mean = np.mean([table[name].to_numpy() for name in names], axis=0)
+    np.testing.assert_allclose(mean, table["student:finetuned:aggregate"].to_numpy(), atol=1e-6)
+
+
+def test_the_same_command_again_makes_nothing(evaluated: Outcome, place: Path) -> None:
+    again = run("tmkd_finetune", "--fixture", "--workspace", str(place))
+    assert {step["state"] for step in again.result["steps"].values()} == {"up to date"}
+
+
+def test_another_alpha_trains_stage_2_only(evaluated: Outcome, place: Path) -> None:
+    words = ("--fixture", "--workspace", str(place), "--finetune.alpha", "1.0", "--run", "alpha-1")
+    outcome = run("tmkd_finetune", *words)
+    assert outcome.status == 0, outcome.screen
+    made = {name for name, step in outcome.result["steps"].items() if step["state"] == "made"}
+    assert made == {"stage 1 · pretrain", "stage 2 · finetune"}  # another run: its own student, the same labels
+    assert "final_golden" not in outcome.result
+
+
+def test_mlflow_holds_parameters_curves_and_the_student(evaluated: Outcome, place: Path) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{place}/fixture/mlflow.db")
+    experiment = client.get_experiment_by_name("docs")
+    runs = client.search_runs([experiment.experiment_id])
+    named = {run.info.run_name: run for run in runs}
+    assert named["docs"].data.params["finetune.alpha"] == "0.9"
+    stage = named["stage 2 · finetune"]
+    assert len(client.get_metric_history(stage.info.run_id, "finetune/loss")) >= 1
+    assert all(run.info.status == "FINISHED" for run in runs)
+    assert client.search_logged_models([experiment.experiment_id])
+
+
+def test_the_student_runs_in_a_plain_pipeline(evaluated: Outcome, place: Path) -> None:
+    script = f"""
+import tmkd
+from transformers import pipeline
+score = pipeline("text-classification", model={str(place / "fixture/students/docs/finetuned")!r}, device="cpu")
+print(score({{"text": "read a table", "text_pair": "This reads a table."}})["label"])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env={**os.environ})
+    assert done.stdout.strip() in ("relevant", "not_relevant"), done.stderr
+
+
+def test_changed_teacher_settings_are_refused_while_their_labels_stand(evaluated: Outcome, place: Path) -> None:
+    words = ("--fixture", "--workspace", str(place), "--teachers.summary.max_length", "40")
+    outcome = run("label_corpus", *words)
+    assert outcome.status == 2
+    assert "max_length: 48 -> 40" in outcome.screen and "--relabel" in outcome.screen
+    assert "Traceback" not in outcome.screen
+
+
+def test_changed_teacher_weights_are_refused_while_their_labels_stand(evaluated: Outcome, place: Path) -> None:
+    weights = place / "fixture/teachers/cross_encoder/model.safetensors"
+    before = weights.read_bytes()
+    weights.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+    try:
+        outcome = run("label_corpus", "--fixture", "--workspace", str(place))
+    finally:
+        weights.write_bytes(before)
+    assert outcome.status == 2
+    assert "weights:" in outcome.screen and "fingerprint" in outcome.screen and "Traceback" not in outcome.screen

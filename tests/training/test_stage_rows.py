@@ -89,6 +89,13 @@ def test_rows_without_a_label_that_the_stage_learns_from_have_no_weight(world) -
     assert kept(golden=True) == ROWS - len(set(NOT_SCORED) | set(NO_GOLDEN))
 
 
+def test_rows_that_only_fill_up_a_worker_s_share_keep_their_weight_of_0(world) -> None:
+    rows = StageRows(stage(world, "x"), world.workspace, AutoTokenizer.from_pretrained(world.base), window=1)
+    refs, weights = np.array([[0, row] for row in range(4)]), np.array([1, 0, 1, 0], np.float32)
+    (micro,) = rows.micro_batches(refs, weights, 4)
+    assert micro.targets.weight.sum() == 2
+
+
 def test_an_infinite_label_has_no_weight_and_harms_no_sum(world) -> None:
     """The store itself never writes one; a file made by somebody else may hold it."""
     values = np.zeros((ROWS, 2), np.float16)

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+from ray._private import ray_constants
 from ray._raylet import Config  # type: ignore[attr-defined]
 
 from tmkd.console import Bar, progress_bar, quiet_libraries
@@ -40,11 +41,8 @@ def connect(verbose: bool = False) -> None:
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         if not verbose:
             os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-        options |= {
-            "num_cpus": max(2, os.cpu_count() or 2),
-            "include_dashboard": False,
-            "_node_ip_address": "127.0.0.1",
-        }
+        ray_constants.ENABLE_RAY_CLUSTER = False  # Ray's own switch for "no other machine joins": it binds to loopback
+        options |= {"num_cpus": max(2, os.cpu_count() or 2), "include_dashboard": False}
     ray.init(**options)
 
 

@@ -79,8 +79,9 @@ def parse(model: type[ConfigT], tree: Tree, source: str) -> ConfigT:
     try:
         return model.model_validate(tree)
     except ValidationError as error:
-        faults = "\n".join(f"  {_explain(model, fault)}" for fault in error.errors())
-        raise UserError(f"{source}: {error.error_count()} fault(s)\n{faults}") from None
+        faults = _faults(error)
+        shown = "\n".join(f"  {_explain(model, keys, fault)}" for keys, fault in faults)
+        raise UserError(f"{source}: {len(faults)} fault(s)\n{shown}") from None
 
 
 def describe(model: type[Config], prefix: str = "") -> Iterator[Field]:
@@ -133,8 +134,25 @@ def _type_name(annotation: Any) -> str:
     return "null" if annotation is type(None) else getattr(annotation, "__name__", str(annotation))
 
 
-def _explain(model: type[Config], fault: Any) -> str:
-    keys = [str(key) for key in fault["loc"]]
+def _faults(error: ValidationError) -> list[tuple[list[str], Any]]:
+    """Return (keys, fault) pairs without pydantic's marks for the branches of a union.
+
+    Where one branch of a union went further down before it failed, the others' faults tell nothing.
+    """
+    found = [([str(key) for key in fault["loc"] if not _is_branch(key)], fault) for fault in error.errors()]
+    return [
+        (keys, fault)
+        for keys, fault in found
+        if not any(len(other) > len(keys) and other[: len(keys)] == keys for other, _ in found)
+    ]
+
+
+def _is_branch(key: int | str) -> bool:
+    classes = (config.__name__ for config in Config.__subclasses__())
+    return isinstance(key, str) and ("[" in key or key in ("int", "str", "float", "bool", *classes))
+
+
+def _explain(model: type[Config], keys: list[str], fault: Any) -> str:
     dotted = ".".join(keys) or "(whole recipe)"
     if fault["type"] == "extra_forbidden":
         legal = _legal_keys(model, keys[:-1])
@@ -148,13 +166,14 @@ def _explain(model: type[Config], fault: Any) -> str:
 
 
 def _legal_keys(model: type[Config], keys: list[str]) -> set[str]:
-    """Follow ``keys`` down from ``model``; names of dict entries and union tags are passed over."""
+    """Follow ``keys`` down from ``model``; the names of dict entries (a teacher's) are the user's own."""
     current = [model]
+    names_next = False
     for key in keys:
-        fields = [config.model_fields[key] for config in current if key in config.model_fields]
-        if fields:
-            current = [child for info in fields for child in _configs_in(info.annotation)]
+        if names_next:
+            names_next = False
             continue
-        tagged = [c for c in current if getattr(c.model_fields.get("kind"), "default", None) == key]
-        current = tagged or current
+        fields = [config.model_fields[key] for config in current if key in config.model_fields]
+        names_next = any(typing.get_origin(info.annotation) is dict for info in fields)
+        current = [child for info in fields for child in _configs_in(info.annotation)]
     return {name for config in current for name in config.model_fields}

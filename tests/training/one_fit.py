@@ -21,6 +21,10 @@ from tmkd.training.stage import Stage
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
 Attempt = tuple[tuple[Stage, ...], dict[str, Any]]
 
+UNDETERMINED = "attention.self.key.bias"
+"""Adds the same to all scores of a query, which softmax takes away again: its gradient is nothing but rounding errors,
+which Adam makes as large as any other. It has no effect, so it is not compared."""
+
 
 class BreakOff:
     """Stands where MLflow's run stands, and ends a stage in the middle."""
@@ -82,7 +86,7 @@ def weights(world: World, output: str) -> dict[str, np.ndarray]:
     return load_file(world.workspace.local_path(f"{output}/model.safetensors"))
 
 
-def furthest(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> float:
-    """Return the largest difference between two models' weights."""
+def furthest(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray], but: str = "no name") -> float:
+    """Return the largest difference between two models' weights, those whose names end in ``but`` left out."""
     assert one.keys() == other.keys()
-    return max(float(np.abs(one[name] - other[name]).max()) for name in one)
+    return max(float(np.abs(one[name] - other[name]).max()) for name in one if not name.endswith(but))

@@ -1,7 +1,7 @@
 """The result of a stage does not depend on how its steps are cut: micro-batches, workers, ZeRO stages.
 
-Float32, no dropout. Tolerance: 2e-6 on weights that have moved by 1e-3 and more (six steps at rates of up to 1e-3);
-measured: 2e-7. What differs is the order of additions.
+Float32, no dropout. Tolerance: 1e-6 on weights that have moved by 1e-3 and more (six steps at rates of up to 1e-3);
+measured: 1e-7. What differs is the order of additions.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from one_fit import BreakOff, attempt, furthest, note, run, weights
+from one_fit import UNDETERMINED, BreakOff, attempt, furthest, note, run, weights
 from tiny_stages import SHAPE, make_world, schedule, stage
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tmkd.runtimes.precision import has_fast_bf16
 from tmkd.training.model import build
 
-ATOL = 2e-6
+ATOL = 1e-6
 ZERO = (0, 1, 2, 3)
 
 
@@ -88,7 +88,7 @@ def check_same(world, faults: dict[str, str], name: str, as_in: str) -> None:
     start, _, _ = build(learned(world, "x"), world.workspace)
     moved = furthest({key: value.numpy() for key, value in start.state_dict().items()}, theirs)
     assert moved > 1e-3 > 100 * ATOL
-    assert furthest(ours, theirs) <= ATOL
+    assert furthest(ours, theirs, but=UNDETERMINED) <= ATOL
 
 
 @pytest.mark.parametrize("name", ["8x1", "3+3+2"])

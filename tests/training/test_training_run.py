@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from one_fit import furthest, weights
+from one_fit import UNDETERMINED, furthest, weights
 from tiny_stages import SHAPE, engine_config, make_world, schedule, signal, stage
 from transformers import AutoModel, AutoTokenizer
 
@@ -23,8 +23,8 @@ from tmkd.workspace import corpus_folder
 
 STEPS, WARMUP, RATE, DECAY = 12, 3, 2e-3, 0.05
 CLIP = 2.0  # norms here are 1.1 to 5.5: some steps are clipped, some are not, so a gradient of another scale shows
-ATOL = 5e-6
-"""Of weights that have moved by a thousand times as much; measured: 5e-7."""
+ATOL = 1e-6
+"""Of weights that have moved by a thousand times as much; measured: 2e-8."""
 
 
 def plain(world, decay: str = "linear"):
@@ -113,7 +113,7 @@ def test_one_teacher_as_the_only_soft_header_is_plain_logit_distillation(world, 
     by_hand = {name: value.detach().numpy() for name, value in distil_by_hand(world, CLIP).items()}
     start = {name: value.numpy() for name, value in build(plain(world), world.workspace)[0].state_dict().items()}
     assert furthest(start, by_hand) > 1000 * ATOL
-    assert furthest(ours, by_hand) <= ATOL
+    assert furthest(ours, by_hand, but=UNDETERMINED) <= ATOL
 
 
 def test_gradients_are_clipped(world, notes) -> None:

@@ -45,6 +45,8 @@ def _small_teacher(teacher: dict[str, Any], base: str) -> dict[str, Any]:
         train = {"golden": {"epochs": 1}}  # the base has no classifier of its own
     if train:
         train = {**train, "golden": {**(train.get("golden") or {}), "epochs": 1}}
+        if train.get("layers"):
+            train["layers"] = min(int(train["layers"]), 2)
         if train.get("warm_up"):
             train["warm_up"] = {**train["warm_up"], "epochs": 0.5}
         small["train"] = train

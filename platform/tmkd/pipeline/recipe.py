@@ -68,14 +68,14 @@ class StudentRecipe(Config):
 class PretrainRecipe(Schedule):
     """Stage 1: distillation on the unlabeled split's soft labels (paper, Eq. 4)."""
 
-    learning_rate: float = Field(6e-4, gt=0, description="peak rate of AdamW")
+    learning_rate: float = Field(6e-4, gt=0, allow_inf_nan=False, description="peak rate of AdamW")
     objective: Literal["mse"] = Field("mse", description="loss on soft labels")
 
 
 class FinetuneRecipe(Schedule):
     """Stage 2: golden and soft labels of the train split (paper, Eq. 5)."""
 
-    epochs: float = Field(2.0, gt=0, description="passes over the train split")
+    epochs: float = Field(2.0, gt=0, allow_inf_nan=False, description="passes over the train split")
     alpha: float = Field(0.9, ge=0, le=1, description="weight of the soft labels; 1 - alpha is the golden label's")
     objective: Literal["mse"] = Field("mse", description="loss on soft labels")
 

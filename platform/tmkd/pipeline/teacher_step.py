@@ -98,7 +98,7 @@ def _stages(context: Context, corpus: CorpusManifest, name: str, training: Teach
     )  # fmt: skip
     if training.warm_up is None:
         return [golden]
-    warm_output = f"runs/{recipe.run_name}/warm_up/{name}"
+    warm_output = f"runs/warm_up/{name}"  # of no run: every run of a workspace shares the teachers
     warm = dataclasses.replace(
         golden, name=f"warm_up-{name}", output=warm_output, split="unlabeled", shards=corpus.shard_rows("unlabeled"),
         signals={"golden": signal(context, corpus, training.warm_up.teachers)}, golden=False, weights={"soft": 1.0},

@@ -59,7 +59,9 @@ class StageRun:
 
     @property
     def key(self) -> str:
-        return f"{self.stage.output}@{self.stage.identity()}"
+        """What a checkpoint must be of to be gone on from: this stage, in parts that fit these workers."""
+        zero = self.plan.engine.zero_stage
+        return f"{self.stage.output}@{self.stage.identity()}@zero-{zero}" + (f"x{self.world}" if zero else "")
 
     def run(self) -> None:
         stage, config, started = self.stage, self.plan.engine, time.monotonic()

@@ -85,7 +85,7 @@ class Stage:
         values = {
             key: value
             for key, value in self.__dict__.items()
-            if key not in ("name", "output", "validation", "tracked", "schedule", "signals", "shape")
+            if key not in ("name", "output", "starts_from", "validation", "tracked", "schedule", "signals", "shape")
         }
         values["schedule"] = self.schedule.model_dump()
         values["shape"] = asdict(self.shape) if self.shape else None

@@ -111,6 +111,8 @@ def test_an_unknown_key_is_refused_with_the_nearest_right_one(tree: dict, messag
         ),
         ({"student": {"layers": 0}}, "student.layers: Input should be greater than or equal to 1 (found 0)"),
         ({"student": {"pooling": "max"}}, "student.pooling: Input should be 'cls', 'mean' or 'match' (found 'max')"),
+        ({"baseline": {"learning_rates": [3e-4, -1]}}, "baseline.learning_rates.1: Input should be greater than 0"),
+        ({"baseline": {"warmup_ratios": [1.0]}}, "baseline.warmup_ratios.0: Input should be less than 1"),
         ({"training": {"zero_stage": 4}}, "training.zero_stage: Input should be 0, 1, 2 or 3 (found 4)"),
     ],
 )

@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from one_fit import UNDETERMINED, BreakOff, attempt, furthest, note, run, weights
+from one_fit import UNDETERMINED, BreakOff, Record, attempt, furthest, note, run, weights
 from tiny_stages import SHAPE, make_world, schedule, stage
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -43,7 +43,13 @@ def world(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def alone(world, ray_session, tmp_path_factory) -> dict[str, str]:
+def sent(tmp_path_factory):
+    """Where a stage writes what it sends to its tracker."""
+    return tmp_path_factory.mktemp("tracker") / "sent"
+
+
+@pytest.fixture(scope="module")
+def alone(world, sent, ray_session, tmp_path_factory) -> dict[str, str]:
     """One worker: every cut of the same stage, and runs that are broken off and gone on with."""
     frozen = dataclasses.replace(SHAPE, freeze_embeddings=True)
     attempts = {
@@ -58,12 +64,14 @@ def alone(world, ray_session, tmp_path_factory) -> dict[str, str]:
     for zero in ZERO:
         engine = {"zero_stage": zero, "micro_batch": 3}
         attempts[f"zero {zero}"] = attempt(clipped(world, f"zero {zero}"), **engine)
-        attempts[f"broken {zero}"] = attempt(
-            broken_off(world, f"resumed {zero}"), checkpoint_every_steps=2, **engine
-        )  # fmt: skip
+        attempts[f"broken {zero}"] = attempt(broken_off(world, f"resumed {zero}"), checkpoint_every_steps=2, **engine)
         attempts[f"resumed {zero}"] = attempt(clipped(world, f"resumed {zero}"), **engine)
     attempts["broken before"] = attempt(broken_off(world, "cut anew"), checkpoint_every_steps=2)
     attempts["cut anew"] = attempt(clipped(world, "cut anew"), zero_stage=1, micro_batch=3)
+    other_window = {"checkpoint_every_steps": 2, "shuffle_shards": 1}
+    attempts["broken window"] = attempt(broken_off(world, "other window"), **other_window)
+    attempts["other window"] = attempt(clipped(world, "other window"))
+    attempts["recorded"] = attempt(learned(world, "recorded", tracked=Record(sent)), validations=2)
     return run(world, attempts, 1, tmp_path_factory.mktemp("alone"))
 
 
@@ -147,6 +155,21 @@ def test_a_checkpoint_of_another_zero_stage_is_not_gone_on_from_but_trained_anew
     assert "cut anew" not in alone, alone["cut anew"]
     assert note(world, clipped(world, "cut anew"))["resumed_at"] == 0
     assert furthest(weights(world, "cut anew"), weights(world, "zero 1")) == 0
+
+
+def test_a_checkpoint_of_another_order_of_rows_is_not_gone_on_from(world, alone) -> None:
+    """`training.shuffle_shards` decides the order: going on would repeat some rows and leave others out."""
+    assert "broken off" in alone["broken window"]
+    assert note(world, clipped(world, "other window"))["resumed_at"] == 0
+    assert furthest(weights(world, "other window"), weights(world, "clipped")) <= ATOL
+
+
+def test_every_point_of_a_curve_is_sent_to_the_tracker_once(world, alone, sent) -> None:
+    lines = sent.read_text().splitlines()
+    assert len(lines) == len(set(lines))
+    curves = note(world, learned(world, "recorded"))["history"]
+    assert set(lines) == {f"pretrain/{name}@{step}" for name, points in curves.items() for step, _ in points}
+    assert {"pretrain/validation_accuracy@3", "pretrain/validation_accuracy@6"} <= set(lines)
 
 
 def test_bfloat16_learns_nearly_the_same_and_keeps_float32_weights(world, alone) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -68,14 +68,14 @@ class StudentRecipe(Config):
 class PretrainRecipe(Schedule):
     """Stage 1: distillation on the unlabeled split's soft labels (paper, Eq. 4)."""
 
-    learning_rate: float = Field(6e-4, gt=0, allow_inf_nan=False, description="peak rate of AdamW")
+    learning_rate: float = Field(6e-4, gt=0, description="peak rate of AdamW")
     objective: Literal["mse"] = Field("mse", description="loss on soft labels")
 
 
 class FinetuneRecipe(Schedule):
     """Stage 2: golden and soft labels of the train split (paper, Eq. 5)."""
 
-    epochs: float = Field(2.0, gt=0, allow_inf_nan=False, description="passes over the train split")
+    epochs: float = Field(2.0, gt=0, description="passes over the train split")
     alpha: float = Field(0.9, ge=0, le=1, description="weight of the soft labels; 1 - alpha is the golden label's")
     objective: Literal["mse"] = Field("mse", description="loss on soft labels")
 
@@ -84,8 +84,10 @@ class BaselineRecipe(Config):
     """The same layers on golden labels alone, for as many steps as both stages: the paper's BERT-3."""
 
     enabled: bool = Field(True, description="train it when evaluating")
-    learning_rates: list[float] = Field([3e-4], min_length=1, description="tried one after the other")
-    warmup_ratios: list[float] = Field(
+    learning_rates: list[Annotated[float, Field(gt=0)]] = Field(
+        [3e-4], min_length=1, description="tried one after the other"
+    )
+    warmup_ratios: list[Annotated[float, Field(ge=0, lt=1)]] = Field(
         [0.1], min_length=1, description="tried with each rate; validation accuracy picks"
     )
 
@@ -94,7 +96,7 @@ class EvaluationRecipe(Config):
     """What is measured in the end."""
 
     split: Literal["test", "validation"] = Field("test", description="the split that is judged")
-    speed_seconds: float = Field(3.0, ge=0, description="seconds to time every model for; 0 = no timing")
+    speed_seconds: float = Field(3.0, ge=0, le=3600, description="seconds to time every model for; 0 = no timing")
     bootstrap: int = Field(2000, ge=100, description="resamples of the questions for the 95 % intervals")
 
 

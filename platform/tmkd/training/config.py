@@ -12,14 +12,14 @@ from tmkd.config import Config
 class Schedule(Config):
     """How long and how fast a stage learns."""
 
-    learning_rate: float = Field(1e-4, gt=0, allow_inf_nan=False, description="peak rate of AdamW")
-    epochs: float = Field(1.0, gt=0, allow_inf_nan=False, description="passes over the stage's rows; fractions are fine")
+    learning_rate: float = Field(1e-4, gt=0, description="peak rate of AdamW")
+    epochs: float = Field(1.0, gt=0, description="passes over the stage's rows; fractions are fine")
     max_steps: int | None = Field(None, ge=1, description="optimiser steps at most, whatever the epochs")
     batch_size: int = Field(32, ge=1, description="rows an optimiser step, over all workers")
     warmup_ratio: float = Field(0.1, ge=0, lt=1, description="part of the steps in which the rate rises from 0")
     decay: Literal["linear", "cosine", "constant"] = Field("linear", description="how the rate falls afterwards")
-    weight_decay: float = Field(0.01, ge=0, allow_inf_nan=False, description="of AdamW; biases and norms are left out")
-    clip: float = Field(1.0, ge=0, allow_inf_nan=False, description="largest norm of the gradient; 0 switches clipping off")
+    weight_decay: float = Field(0.01, ge=0, description="of AdamW; biases and norms are left out")
+    clip: float = Field(1.0, ge=0, description="largest norm of the gradient; 0 switches clipping off")
 
 
 class EngineConfig(Config):

@@ -59,9 +59,10 @@ class StageRun:
 
     @property
     def key(self) -> str:
-        """What a checkpoint must be of to be gone on from: this stage, in parts that fit these workers."""
+        """What a checkpoint must be of to be gone on from: this stage and order, in parts that fit these workers."""
         zero = self.plan.engine.zero_stage
-        return f"{self.stage.output}@{self.stage.identity()}@zero-{zero}" + (f"x{self.world}" if zero else "")
+        order = f"window-{self.plan.engine.shuffle_shards}"
+        return f"{self.stage.output}@{self.stage.identity()}@{order}@zero-{zero}" + (f"x{self.world}" if zero else "")
 
     def run(self) -> None:
         stage, config, started = self.stage, self.plan.engine, time.monotonic()
@@ -78,6 +79,7 @@ class StageRun:
                 self._log(done)
             if self.validation and self.validation.is_due(done, stage.steps):
                 self._validate(done)
+            self._track(done)
             if done % config.checkpoint_every_steps == 0 and done < stage.steps:
                 checkpoints.save(self.engine, self.key, done, self.history)
         self._finish(time.monotonic() - started)
@@ -112,7 +114,6 @@ class StageRun:
                 torch.distributed.all_reduce(value)
             self.history.setdefault(name, []).append([done, float(value) / count])
         self.history.setdefault("learning_rate", []).append([done, float(self.engine.get_lr()[0])])
-        self._track(done)
         self._sums.clear()
         self._since = done
 
@@ -121,13 +122,12 @@ class StageRun:
         self.engine.eval()
         for name, value in self.validation.measure(self.engine, self.device).items():
             self.history.setdefault(f"validation_{name}", []).append([done, value])
-        self._track(done)
 
     def _track(self, done: int) -> None:
         """Send the points of this step to MLflow, live, from rank 0."""
         run = self.stage.tracked
-        if run is not None and self.rank == 0:
-            points = {name: values[-1][1] for name, values in self.history.items() if values[-1][0] == done}
+        points = {name: values[-1][1] for name, values in self.history.items() if values[-1][0] == done}
+        if run is not None and self.rank == 0 and points:
             run.metrics({f"{self.stage.name}/{name}": value for name, value in points.items()}, step=done)
 
     def _finish(self, seconds: float) -> None:

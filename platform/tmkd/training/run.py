@@ -48,6 +48,7 @@ def _fit(stages: Sequence[Stage], config: EngineConfig, workspace: Workspace, ru
     name = f"{stages[-1].name}-{fingerprint([stage.identity() for stage in stages])}"  # the same when called again
     plan = Plan(tuple(stages), config, workspace, progress=f"{run}/{name}")
     os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
+    os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")  # how late the end of a fit is noticed
     if len(ray.nodes()) == 1:  # one machine is not taken away: save the process that would watch for it
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     trainer = TorchTrainer(

@@ -21,6 +21,8 @@ from tmkd.console import Bar, progress_bar, quiet_libraries
 
 BOARD_NAME = "tmkd-progress"
 POLL_S = 0.5
+LOOPBACK = "TMKD_RAY_ON_LOOPBACK"
+"""Set where this machine's own cluster, which no other machine can reach, is used."""
 
 
 def connect(verbose: bool = False) -> None:
@@ -41,8 +43,10 @@ def connect(verbose: bool = False) -> None:
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         if not verbose:
             os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-        ray_constants.ENABLE_RAY_CLUSTER = False  # Ray's own switch for "no other machine joins": it binds to loopback
+        os.environ[LOOPBACK] = "1"
         options |= {"num_cpus": max(2, os.cpu_count() or 2), "include_dashboard": False}
+    if os.environ.get(LOOPBACK):  # also in a process that joins such a cluster, which inherits the mark
+        ray_constants.ENABLE_RAY_CLUSTER = False  # Ray's own switch for "no other machine joins": it binds to loopback
     ray.init(**options)
 
 

@@ -32,7 +32,8 @@ def connect(verbose: bool = False) -> None:
     """
     if ray.is_initialized():
         return
-    environment = {"TMKD_VERBOSE": "1" if verbose else "0", "DS_ACCELERATOR": os.environ.get("DS_ACCELERATOR", "")}
+    os.environ["TMKD_VERBOSE"] = "1" if verbose else "0"  # the driver's own rooms read it as the workers do
+    environment = {name: os.environ.get(name, "") for name in ("TMKD_VERBOSE", "DS_ACCELERATOR")}
     options: dict[str, Any] = {
         "log_to_driver": verbose,
         "logging_level": "INFO" if verbose else "ERROR",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -114,10 +113,3 @@ def _next(command: str | None, switches: Any, overrides: dict[str, str]) -> str 
     words += ["--fixture"] if switches.fixture else []
     words += [f"--{name} {value}" for name, value in overrides.items()]
     return " ".join(words)
-
-
-def exit_now(status: int) -> None:
-    """End the process without waiting for library threads; everything is published by now."""
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)

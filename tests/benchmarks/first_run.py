@@ -3,7 +3,7 @@
     python tests/benchmarks/first_run.py [--keep DIR] [--then tmkd_finetune evaluate]
 
 Memory is the sum of the proportional set sizes (shared pages counted once) of every process that the command started,
-sampled twice a second; Linux only. The last line on stdout is the result as JSON.
+sampled every other second (adding them up is not free); Linux only. The last line on stdout is the result as JSON.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def timed(command: str, folder: Path) -> dict:
     peak, stop = [0], threading.Event()
 
     def sample() -> None:
-        while not stop.wait(0.5):
+        while not stop.wait(2.0):
             peak[0] = max(peak[0], memory_of(token))
 
     thread = threading.Thread(target=sample, daemon=True)

@@ -36,7 +36,8 @@ class Bench:
     ) -> LabelReport:
         folder = model or self.model
         settings = {"model": str(folder), "max_length": 32, "precision": "fp32", "batch_tokens": 64} | options
-        return label_corpus(self.workspace, self.corpus, list(splits), "t", TeacherConfig(**settings), folder, relabel)
+        teachers = {"t": TeacherConfig(**settings)}
+        return label_corpus(self.workspace, self.corpus, list(splits), teachers, folder, relabel)["t"]
 
     def labels(self) -> dict[str, bytes]:
         """Return every file of the label stores with its bytes."""

@@ -12,11 +12,13 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tiny_teachers import bert_base, bert_classifier
 from tmkd.errors import UserError
+from tmkd.labelling.pipeline import label_corpus
 from tmkd.soft_labels.store import LabelStore
+from tmkd.teachers.config import TeacherConfig
 
 
-def stored(bench, split: str, shard: str = "part-00000.parquet") -> tuple[np.ndarray, np.ndarray]:
-    return LabelStore(bench.workspace, "tiny", split, "t").read(shard)
+def stored(bench, split: str, shard: str = "part-00000.parquet", teacher: str = "t") -> tuple[np.ndarray, np.ndarray]:
+    return LabelStore(bench.workspace, "tiny", split, teacher).read(shard)
 
 
 def test_labels_equal_a_plain_loop(labelled) -> None:
@@ -115,3 +117,27 @@ def test_a_corpus_shard_that_cannot_be_read_is_named(bench) -> None:
     shard.write_bytes(shard.read_bytes()[:-50])
     with pytest.raises(UserError, match=r"corpora/tiny/dev/part-00000\.parquet.*cannot be read"):
         bench.label(splits=("dev",))
+
+
+def test_views_of_one_model_together_give_the_bytes_of_each_alone(bench, tmp_path) -> None:
+    folder = bert_base(tmp_path / "base")
+    options = {"model": str(folder), "kind": "bi_encoder", "max_length": 32, "precision": "fp32", "batch_tokens": 64}
+    teachers = {
+        "whole": TeacherConfig(**options),
+        "words": TeacherConfig(**options, question_pattern=r"(\w+ \w+)"),
+    }
+
+    def label(names: list[str]) -> dict[str, int]:
+        chosen = {name: teachers[name] for name in names}
+        reports = label_corpus(bench.workspace, bench.corpus, ["dev", "train"], chosen, folder)
+        return {name: report.pairs for name, report in reports.items()}
+
+    assert label(["words"]) == {"words": 600} and label(["whole"]) == {"whole": 600}
+    alone = bench.labels()
+    bench.workspace.delete("soft_labels")
+    assert label(["whole", "words"]) == {"whole": 600, "words": 600}
+    assert bench.labels() == alone
+    assert not np.array_equal(stored(bench, "dev", teacher="whole")[1], stored(bench, "dev", teacher="words")[1])
+    bench.workspace.local_path("soft_labels/tiny/dev/words/part-00000.parquet").unlink()
+    assert label(["whole", "words"]) == {"whole": 0, "words": 60}
+    assert bench.labels() == alone

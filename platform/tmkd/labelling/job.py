@@ -36,19 +36,32 @@ TEXT_COLUMNS = ("question", "passage")
 
 
 @dataclass(frozen=True)
+class View:
+    """One of the teachers that look through the same model: they differ in what they read of a question.
+
+    Attributes:
+        question_pattern: see `TeacherConfig`.
+        identity: what binds its labels, and what its model must say of itself on every node.
+        order: the model's column for each stored column.
+    """
+
+    question_pattern: str | None
+    identity: dict[str, Any]
+    order: list[int]
+
+
+@dataclass(frozen=True)
 class Job:
-    """One teacher over the shards of one corpus; picklable, sent to every worker.
+    """One model, with all teachers that look through it, over the shards of one corpus; sent to every worker.
 
     Attributes:
         workspace: where all of it lies.
         corpus: name of the corpus.
         corpus_fingerprint: keys the token cache.
-        teacher: name of the teacher.
-        config: its config.
+        views: the teachers, by name.
+        config: of the first of them; the others differ in `question_pattern` alone.
         folder: folder, package or Hub id, resolved on every node.
-        host: device and number format that bind the store.
-        identity: what the teacher must say of itself on every node.
-        order: the teacher's column for each stored column.
+        host: device and number format that bind the stores.
         threads: cores of an actor.
         task: name under which progress is posted.
         pairs: about how many pairs are to be scored in all.
@@ -57,12 +70,10 @@ class Job:
     workspace: Workspace
     corpus: str
     corpus_fingerprint: str
-    teacher: str
+    views: dict[str, View]
     config: TeacherConfig
     folder: str
     host: Host
-    identity: dict[str, Any]
-    order: list[int]
     threads: int
     task: str
     pairs: int
@@ -70,13 +81,13 @@ class Job:
     @property
     def key(self) -> str:
         """The recipe key of the model, for messages."""
-        return f"teachers.{self.teacher}.model"
+        return f"teachers.{next(iter(self.views))}.model"
 
-    def store(self, split: str) -> LabelStore:
-        return LabelStore(self.workspace, self.corpus, split, self.teacher)
+    def store(self, split: str, teacher: str) -> LabelStore:
+        return LabelStore(self.workspace, self.corpus, split, teacher)
 
     def shard_path(self, split: str, shard: str) -> str:
         return f"{corpus_folder(self.corpus, split)}/{shard}"
 
-    def rejected_path(self, split: str, shard: str) -> str:
-        return f"rejected/{self.corpus}/{split}-{self.teacher}-{shard}"
+    def rejected_path(self, split: str, teacher: str, shard: str) -> str:
+        return f"rejected/{self.corpus}/{split}-{teacher}-{shard}"

@@ -1,4 +1,4 @@
-"""Label a corpus with one teacher: every missing shard of every split in one Ray Data pipeline."""
+"""Label a corpus with one model: every missing shard of every split in one Ray Data pipeline."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,11 @@ def label_corpus(
     workspace: Workspace,
     corpus: Corpus,
     splits: Sequence[str],
-    teacher: str,
-    config: TeacherConfig,
+    teachers: Mapping[str, TeacherConfig],
     folder: Path | str,
     relabel: bool = False,
-) -> LabelReport:
-    """Publish the soft labels of ``teacher`` for every shard of ``splits`` that has none yet.
+) -> dict[str, LabelReport]:
+    """Publish the soft labels of ``teachers`` for every shard of ``splits`` that has none yet.
 
     Kill any process and call it again: what is published is kept, and the bytes are those of an undisturbed
     run, whatever the number of actors.
@@ -45,59 +44,75 @@ def label_corpus(
         workspace: where corpus, tokens and labels lie.
         corpus: the manifest of a finished corpus.
         splits: names of the splits to label.
-        teacher: name of the teacher, and of its label stores.
-        config: what it reads and runs on.
-        folder: its model: a folder that every node can read, ``package:NAME`` or a Hub id.
-        relabel: delete its labels of these splits first where something else made them.
+        teachers: name of a teacher, and of its label stores -> what it reads and runs on. Several of them look
+            through one model: their configs differ in ``question_pattern`` alone, and what they read alike is
+            encoded once.
+        folder: their model: a folder that every node can read, ``package:NAME`` or a Hub id.
+        relabel: delete their labels of these splits first where something else made them.
+
+    Returns:
+        What was done, a teacher.
 
     Raises:
         UserError: before anything is scored, if the model cannot be used, its classes and the corpus's do not
             go together, or other weights or settings made the labels that are there.
     """
     started = time.monotonic()
-    plan = plan_labels(workspace, corpus, splits, teacher, config, str(folder), relabel)
-    pairs = rejected = 0
-    if plan.todo:
-        pairs, rejected = _run(plan, config)
-    for split, store in plan.stores.items():
+    plan = plan_labels(workspace, corpus, splits, teachers, str(folder), relabel)
+    counts = _run(plan, next(iter(teachers.values()))) if plan.todo else Counter()
+    for (split, _), store in plan.stores.items():
         if store.manifest is None:
             store.compact(corpus.shards(split))
     seconds = time.monotonic() - started
-    rate = pairs / seconds if pairs else 0.0
-    report = LabelReport(teacher, pairs, len(plan.todo), plan.skipped, rejected, seconds, rate)
-    report.show(workspace.show(f"rejected/{corpus.name}"))
-    return report
+    reports = {name: _report(plan, name, counts, seconds) for name in teachers}
+    for report in reports.values():
+        report.show(workspace.show(f"rejected/{corpus.name}"))
+    return reports
 
 
-def _run(plan: Plan, config: TeacherConfig) -> tuple[int, int]:
-    """Run the pipeline over the missing shards; return pairs scored and pairs rejected."""
+def _report(plan: Plan, teacher: str, counts: Counter[tuple[str, str]], seconds: float) -> LabelReport:
+    pairs = counts[teacher, "pairs"]
+    return LabelReport(
+        teacher,
+        pairs,
+        plan.missing(teacher),
+        plan.done(teacher),
+        counts[teacher, "rejected"],
+        seconds,
+        pairs / seconds,
+    )
+
+
+def _run(plan: Plan, config: TeacherConfig) -> Counter[tuple[str, str]]:
+    """Run the pipeline over the missing shards; return how many pairs each teacher scored and rejected."""
     connect(os.environ.get("TMKD_VERBOSE") == "1")
-    todo, workspace, corpus = plan.todo, plan.workspace, plan.corpus
-    pool = plan_pool(config.resources, plan.host.device, Nodes.now(), len(todo), plan.teacher)
-    total = _expected_pairs(corpus, todo)
+    todo, workspace, corpus, names = plan.todo, plan.workspace, plan.corpus, list(plan.views)
+    pool = plan_pool(config.resources, plan.host.device, Nodes.now(), len(todo), names[0])
+    total = _expected_pairs(corpus, list(todo))
     job = Job(
         workspace=workspace,
         corpus=corpus.name,
         corpus_fingerprint=corpus.fingerprint,
-        teacher=plan.teacher,
+        views=plan.views,
         config=config,
         folder=plan.folder,
         host=plan.host,
-        identity=plan.identity,
-        order=plan.order,
         threads=pool.threads,
         task=f"label-{uuid.uuid4().hex[:8]}",
         pairs=total,
     )
-    for split in {split for split, _ in todo}:
-        plan.stores[split].open_again()
-    pairs = rejected = 0
-    with watch_progress(job.task, f"labels of {plan.teacher}", total, "pairs") as bar:
+    for place in {(split, name) for (split, _), missing in todo.items() for name in missing}:
+        plan.stores[place].open_again()
+    counts: Counter[tuple[str, str]] = Counter()
+    with watch_progress(job.task, f"labels of {' and '.join(names)}", total, "pairs") as bar:
+        done = 0
         for row in _shards_done(job, pool, todo):
-            pairs += int(row["pairs"])
-            rejected += int(row["rejected"])
-        bar.set(pairs, pairs)
-    return pairs, rejected
+            done += int(row["pairs"])
+            for teacher, rejected in zip(row["teachers"], row["rejected"], strict=True):
+                counts[str(teacher), "pairs"] += int(row["pairs"])
+                counts[str(teacher), "rejected"] += int(rejected)
+        bar.set(done, done)
+    return counts
 
 
 def _expected_pairs(corpus: Corpus, todo: list[tuple[str, str]]) -> int:
@@ -106,10 +121,10 @@ def _expected_pairs(corpus: Corpus, todo: list[tuple[str, str]]) -> int:
     return sum(round(corpus.rows(split) * count / len(corpus.shards(split))) for split, count in missing.items())
 
 
-def _shards_done(job: Job, pool: Pool, todo: list[tuple[str, str]]) -> Iterator[dict[str, Any]]:
+def _shards_done(job: Job, pool: Pool, todo: Mapping[tuple[str, str], list[str]]) -> Iterator[dict[str, Any]]:
     """Yield one row a published shard, as they come."""
     _quiet_ray_data()
-    rows = [{"split": split, "shard": shard} for split, shard in todo]
+    rows = [{"split": split, "shard": shard, "teachers": names} for (split, shard), names in todo.items()]
     helpers: dict[str, Any] = {"num_cpus": HELPER_CPUS, "compute": ray.data.TaskPoolStrategy(size=pool.helpers)}
     actors = ray.data.ActorPoolStrategy(min_size=pool.smallest, max_size=pool.largest)
     dataset = (

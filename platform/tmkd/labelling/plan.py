@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import torch
 
 from tmkd.cluster import connect
 from tmkd.errors import UserError
-from tmkd.labelling.job import Corpus
+from tmkd.labelling.job import Corpus, View
 from tmkd.labelling.pool import HELPER_CPUS, Nodes
 from tmkd.models.folders import local_folder
 from tmkd.runtimes.precision import resolve_precision
@@ -27,68 +27,85 @@ from tmkd.workspace import Workspace
 
 @dataclass(frozen=True)
 class Plan:
-    """One teacher's work on one corpus.
+    """The work of one model's teachers on one corpus.
 
     Attributes:
-        todo: (split, shard) to be labelled, in order.
-        skipped: shards that are done.
-        stores: one a split, each bound.
-        identity: of the teacher on this kind of host, without the corpus.
-        order: the teacher's column for each stored column.
+        views: the teachers, by name.
+        stores: by (split, teacher), each bound.
+        todo: (split, shard) -> teachers whose labels of it are missing, in order.
     """
 
     workspace: Workspace
     corpus: Corpus
-    teacher: str
     folder: str
     host: Host
-    todo: list[tuple[str, str]]
-    skipped: int
-    stores: dict[str, LabelStore]
-    identity: dict[str, Any]
-    order: list[int]
+    views: dict[str, View]
+    stores: dict[tuple[str, str], LabelStore]
+    todo: dict[tuple[str, str], list[str]]
+
+    def missing(self, teacher: str) -> int:
+        """Return how many shards a teacher has to label."""
+        return sum(teacher in teachers for teachers in self.todo.values())
+
+    def done(self, teacher: str) -> int:
+        """Return how many shards a teacher has labelled already."""
+        splits = [split for split, name in self.stores if name == teacher]
+        return sum(len(self.corpus.shards(split)) for split in splits) - self.missing(teacher)
 
 
 def plan_labels(
     workspace: Workspace,
     corpus: Corpus,
     splits: Sequence[str],
-    teacher: str,
-    config: TeacherConfig,
+    teachers: Mapping[str, TeacherConfig],
     folder: str,
     relabel: bool,
 ) -> Plan:
-    """Check that a teacher can label a corpus, bind its stores, and list what is missing.
+    """Check that a model's teachers can label a corpus, bind their stores, and list what is missing.
 
     Raises:
         UserError: see `tmkd.labelling.pipeline.label_corpus`.
     """
-    path = local_folder(folder, f"teachers.{teacher}.model")
+    first, config = next(iter(teachers.items()))
+    path = local_folder(folder, f"teachers.{first}.model")
     card = teacher_class(config.kind).describe(config, path, load_tokenizer(path))
-    order = match_classes(teacher, card.columns, card.classes, corpus.classes)
-    stores = {split: LabelStore(workspace, corpus.name, split, teacher) for split in splits if corpus.shards(split)}
+    order = match_classes(first, card.columns, card.classes, corpus.classes)
+    stores = {
+        (split, name): LabelStore(workspace, corpus.name, split, name)
+        for split in splits
+        for name in teachers
+        if corpus.shards(split)
+    }
     bound = None if relabel else next((s.identity for s in stores.values() if s.identity), None)
     host = _host(config, bound)
     if relabel or any(store.identity is None for store in stores.values()):
         teacher_class(config.kind).load(config, path, Host("cpu", "fp32"))  # a headless model must not bind a store
-    identity = card.identity(config, host)
-    for split, store in stores.items():
-        wanted = _store_identity(identity, card, order, corpus, split)
+    views = {name: View(each.question_pattern, card.identity(each, host), order) for name, each in teachers.items()}
+    for (split, name), store in stores.items():
+        wanted = _store_identity(views[name], card, corpus, split)
         if relabel and store.identity not in (None, wanted):
             store.clear()
         store.bind(wanted)
-    missing = {split: store.missing(corpus.shards(split)) for split, store in stores.items()}
-    todo = [(split, shard) for split, shards in missing.items() for shard in shards]
-    skipped = sum(len(corpus.shards(split)) for split in stores) - len(todo)
-    return Plan(workspace, corpus, teacher, folder, host, todo, skipped, stores, identity, order)
+    return Plan(workspace, corpus, folder, host, views, stores, _todo(corpus, stores))
 
 
-def _store_identity(
-    identity: dict[str, Any], card: Card, order: list[int], corpus: Corpus, split: str
-) -> dict[str, Any]:
+def _todo(corpus: Corpus, stores: Mapping[tuple[str, str], LabelStore]) -> dict[tuple[str, str], list[str]]:
+    todo: dict[tuple[str, str], list[str]] = {}
+    for (split, name), store in stores.items():
+        for shard in store.missing(corpus.shards(split)):
+            todo.setdefault((split, shard), []).append(name)
+    return todo
+
+
+def _store_identity(view: View, card: Card, corpus: Corpus, split: str) -> dict[str, Any]:
     """Return what binds the store of one split: the teacher, the split's ids and text, the order of classes."""
     classes = list(corpus.classes) if card.columns == len(corpus.classes) else None
-    return {**identity, "corpus": corpus.split_fingerprint(split), "classes": classes, "column_order": order}
+    return {
+        **view.identity,
+        "corpus": corpus.split_fingerprint(split),
+        "classes": classes,
+        "column_order": view.order,
+    }
 
 
 def _host(config: TeacherConfig, bound: dict[str, Any] | None) -> Host:

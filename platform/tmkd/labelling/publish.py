@@ -9,25 +9,32 @@ import pyarrow as pa
 from tmkd.labelling.job import TEXT_COLUMNS, Job, Row
 from tmkd.soft_labels.store import storable
 
+IntArray = npt.NDArray[np.int64]
+
 
 def publish(row: Row, job: Job) -> Row:
-    """Publish one shard's soft labels, and put aside the rows that the teacher could not score.
+    """Publish every teacher's soft labels of one shard, and put aside the rows that it could not score.
 
     Returns:
-        ``split``, ``shard``, ``pairs`` and ``rejected`` (counts), ``fault`` (what stopped it, or nothing).
+        ``split``, ``shard``, ``teachers``, ``pairs`` and ``rejected`` (counts, the latter one a teacher), ``fault``
+        (what stopped it, or nothing).
     """
+    done = {"split": row["split"], "shard": row["shard"], "teachers": [], "pairs": 0, "rejected": [], "fault": ""}
     if row.get("fault"):
-        return {"split": row["split"], "shard": row["shard"], "pairs": 0, "rejected": 0, "fault": row["fault"]}
-    split, shard = str(row["split"]), str(row["shard"])
-    ids, logits = np.asarray(row["ids"]), np.asarray(row["logits"], dtype=np.float32)
-    bad = np.flatnonzero(~storable(logits))
-    _publish_rejected(job, split, shard, ids, bad)
-    job.store(split).publish(shard, ids, logits)
-    return {"split": split, "shard": shard, "pairs": len(ids), "rejected": len(bad), "fault": ""}
+        return {**done, "fault": row["fault"]}
+    split, shard, ids = str(row["split"]), str(row["shard"]), np.asarray(row["ids"])
+    teachers, rejected = [str(name) for name in row["teachers"]], []
+    for teacher in teachers:
+        logits = np.asarray(row[f"{teacher}:logits"], dtype=np.float32)
+        bad = np.flatnonzero(~storable(logits))
+        _publish_rejected(job, split, shard, teacher, ids, bad)
+        job.store(split, teacher).publish(shard, ids, logits)
+        rejected.append(len(bad))
+    return {**done, "teachers": teachers, "pairs": len(ids), "rejected": rejected}
 
 
-def _publish_rejected(job: Job, split: str, shard: str, ids: npt.NDArray[np.int64], bad: npt.NDArray[np.int64]) -> None:
-    path, source = job.rejected_path(split, shard), job.shard_path(split, shard)
+def _publish_rejected(job: Job, split: str, shard: str, teacher: str, ids: IntArray, bad: IntArray) -> None:
+    path, source = job.rejected_path(split, teacher, shard), job.shard_path(split, shard)
     if not len(bad):
         job.workspace.delete(path)
         job.workspace.delete(f"{path}.sha256")
@@ -38,7 +45,7 @@ def _publish_rejected(job: Job, split: str, shard: str, ids: npt.NDArray[np.int6
             "source": pa.array([source] * len(bad)),
             "position": pa.array(bad),
             "id": pa.array(ids[bad]),
-            "reason": pa.array([f"teacher {job.teacher}: score is not finite"] * len(bad)),
+            "reason": pa.array([f"teacher {teacher}: score is not finite"] * len(bad)),
             "question": texts["question"],
             "passage": texts["passage"],
         }

@@ -9,22 +9,24 @@ from transformers import PreTrainedTokenizerBase
 
 from tmkd.cluster import setup_worker
 from tmkd.errors import UserError
-from tmkd.labelling.job import TEXT_COLUMNS, Job, Row
+from tmkd.labelling.job import Job, Row
 from tmkd.models.folders import local_folder
 from tmkd.tasks.tokens import TokenCache
 from tmkd.teachers.folder import load_tokenizer
+
+PASSAGE = "passage"
 
 
 def read_tokenise(row: Row, job: Job) -> Row:
     """Read one shard's token columns, tokenising what the cache does not hold.
 
     Args:
-        row: ``split`` and ``shard``.
+        row: ``split``, ``shard`` and the ``teachers`` whose labels of it are missing.
         job: what is run.
 
     Returns:
-        The row with ``ids`` int64 [n] and, for question and passage, flat ``values`` and ``offsets`` [n + 1]; or
-        with ``fault``, a message for the user.
+        The row with ``ids`` int64 [n] and, for the passage and for each teacher's view of the question, flat
+        ``values`` and ``offsets`` [n + 1]; or with ``fault``, a message for the user.
     """
     setup_worker()
     try:
@@ -35,13 +37,13 @@ def read_tokenise(row: Row, job: Job) -> Row:
 
 def _read(row: Row, job: Job) -> Row:
     split, shard = str(row["split"]), str(row["shard"])
+    columns = {name: ("question", job.views[name].question_pattern) for name in row["teachers"]}
     cache = TokenCache(job.workspace, job.corpus, job.corpus_fingerprint, _tokenizer(job.folder, job.key))
-    result: Row = {"split": split, "shard": shard}
+    result: Row = {"split": split, "shard": shard, "teachers": list(row["teachers"])}
     try:
-        for column in TEXT_COLUMNS:
-            pattern = job.config.question_pattern if column == "question" else None
+        for name, (column, pattern) in {PASSAGE: (PASSAGE, None), **columns}.items():
             result["ids"], tokens = cache.read(split, shard, column, pattern)
-            result[f"{column}_values"], result[f"{column}_offsets"] = tokens.values, tokens.offsets
+            result[f"{name}:values"], result[f"{name}:offsets"] = tokens.values, tokens.offsets
     except (pa.ArrowException, OSError) as error:
         place = job.workspace.show(job.shard_path(split, shard))
         raise UserError(

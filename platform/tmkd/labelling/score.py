@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tmkd.cluster import progress_poster, setup_worker
 from tmkd.errors import UserError
-from tmkd.labelling.job import TEXT_COLUMNS, Job, Row
+from tmkd.labelling.job import Job, Row
+from tmkd.labelling.read import PASSAGE
 from tmkd.models.folders import local_folder
 from tmkd.runtimes.precision import has_fast_bf16, resolve_device, set_threads
 from tmkd.tasks.features import Ragged
@@ -33,9 +34,14 @@ class Score:
         if isinstance(self._loaded, UserError):
             return {"split": row["split"], "shard": row["shard"], "fault": str(self._loaded)}
         post = progress_poster(self.job.task, f"{row['split']}/{row['shard']}")
-        question, passage = (Ragged(row[f"{c}_values"], row[f"{c}_offsets"]) for c in TEXT_COLUMNS)
-        logits = self._loaded.score(question, passage, lambda done: post(done, self.job.pairs))
-        return {"split": row["split"], "shard": row["shard"], "ids": row["ids"], "logits": logits[:, self.job.order]}
+        teachers = [str(name) for name in row["teachers"]]
+        passage, *questions = (Ragged(row[f"{c}:values"], row[f"{c}:offsets"]) for c in (PASSAGE, *teachers))
+        found = self._loaded.score_views(questions, passage, lambda done: post(done, self.job.pairs))
+        logits = {
+            f"{name}:logits": scores[:, self.job.views[name].order]
+            for name, scores in zip(teachers, found, strict=True)
+        }
+        return {"split": row["split"], "shard": row["shard"], "teachers": teachers, "ids": row["ids"], **logits}
 
     def _load(self) -> Teacher:
         job = self.job
@@ -43,8 +49,8 @@ class Score:
             _require_bf16(job)
         folder = local_folder(job.folder, job.key)
         teacher = teacher_class(job.config.kind).load(job.config, folder, job.host)
-        found = teacher.identity()
-        changed = [key for key in found if found[key] != job.identity[key]]
+        found, expected = teacher.identity(), next(iter(job.views.values())).identity
+        changed = [key for key in found if found[key] != expected[key]]
         if changed:
             raise UserError(
                 f"{job.key}: {folder} on this node is another model than the driver's ({changed[0]} differs)"
@@ -55,6 +61,6 @@ class Score:
 def _require_bf16(job: Job) -> None:
     if job.config.precision == "auto" and not has_fast_bf16("cpu"):
         raise UserError(
-            f"teacher {job.teacher!r}: its labels are bound to bf16, which this node's CPU does not compute in; "
-            f"set teachers.{job.teacher}.precision to fp32 and label again"
+            f"{job.key}: its labels are bound to bf16, which this node's CPU does not compute in; "
+            "set precision: fp32 beside it and label again"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tmkd.console import heading
@@ -13,7 +14,7 @@ from tmkd.models.build import StudentShape
 from tmkd.models.folders import fetch, local_folder
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.labels import golden_identity, signal
-from tmkd.pipeline.recipe import TeacherTraining
+from tmkd.pipeline.recipe import TeacherEntry, TeacherTraining
 from tmkd.soft_labels.store import LabelStore
 from tmkd.training.plan import finished
 from tmkd.training.run import train
@@ -32,24 +33,39 @@ def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:
 
 def ensure_labels(context: Context, corpus: CorpusManifest, splits: tuple[str, ...] | None = None) -> None:
     """Let every teacher score the splits (all of them by default); finished shards are not done again."""
+    _label(context, corpus, context.recipe.in_order(), splits)
+
+
+def _label(
+    context: Context, corpus: CorpusManifest, names: Sequence[str], splits: tuple[str, ...] | None = None
+) -> None:
     wanted = [split for split in splits or corpus.splits if corpus.rows(split)]
-    for name in context.recipe.in_order():
-        label(context, corpus, name, wanted)
+    for group in views_of_one_model(context.recipe.teachers, names):
+        _label_group(context, corpus, group, wanted)
 
 
-def label(context: Context, corpus: CorpusManifest, name: str, splits: list[str]) -> None:
-    """Let one teacher score the splits."""
-    step, where = f"soft labels · {name}", f"soft_labels/{corpus.name}"
-    entry = context.recipe.teachers[name]
+def views_of_one_model(teachers: Mapping[str, TeacherEntry], names: Sequence[str]) -> list[list[str]]:
+    """Group teachers that differ in ``question_pattern`` alone: their model is loaded once and reads a passage once."""
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        entry = teachers[name]
+        alike = entry.model_dump_json(exclude={"question_pattern"}) if entry.train is None else name
+        groups.setdefault(alike, []).append(name)
+    return list(groups.values())
+
+
+def _label_group(context: Context, corpus: CorpusManifest, names: list[str], splits: list[str]) -> None:
+    step, where = f"soft labels · {' and '.join(names)}", f"soft_labels/{corpus.name}"
+    configs = {name: context.recipe.teachers[name].config() for name in names}
     heading(step)
-    report = label_corpus(
-        context.workspace, corpus, splits, name, entry.config(), teacher_folder(context, name), context.relabel
-    )
-    if report.shards_done == 0:
+    folder = teacher_folder(context, names[0])
+    reports = label_corpus(context.workspace, corpus, splits, configs, folder, context.relabel)
+    made = [report for report in reports.values() if report.shards_done]
+    if not made:
         context.record(step, "up to date", 0.0, where)
         return
-    context.record(step, "made", report.seconds, where)
-    context.run.metrics({f"label_pairs_per_second/{name}": report.pairs_per_second})
+    context.record(step, "made", made[0].seconds, where)
+    context.run.metrics({f"label_pairs_per_second/{report.teacher}": report.pairs_per_second for report in made})
 
 
 def teacher_folder(context: Context, name: str) -> Path:
@@ -70,8 +86,7 @@ def _ensure_trained(context: Context, corpus: CorpusManifest, name: str) -> None
             "give train a warm_up from other teachers, or drop it"
         )
     if training.warm_up is not None:
-        for other in training.warm_up.teachers:
-            label(context, corpus, other, [split for split in corpus.splits if corpus.rows(split)])
+        _label(context, corpus, training.warm_up.teachers)
     stages = _stages(context, corpus, name, training)
     if finished(context.workspace, stages[-1]) is not None:
         context.skip(step, output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from tmkd.teachers.folder import weights_fingerprint
 from tmkd.teachers.host import Host
 
 FloatArray = npt.NDArray[np.float32]
-SCORER_VERSION = 1
+SCORER_VERSION = 2
 """Raised by hand whenever a change of this code changes scores: older labels are then refused."""
 
 
@@ -86,6 +87,23 @@ class Teacher(ABC):
             passage: tokens of n passages.
             progress: called with the number of pairs done so far.
         """
+
+    def score_views(
+        self, questions: Sequence[Ragged], passage: Ragged, progress: Progress = no_progress
+    ) -> list[FloatArray]:
+        """Return `score` of several views of the same questions; a kind that can read the passages once overrides it.
+
+        Args:
+            questions: tokens of what each view reads of the n questions.
+            passage: tokens of n passages.
+            progress: called with the number of pairs done so far.
+        """
+        views = len(questions)
+
+        def report(turn: int) -> Progress:
+            return lambda done: progress((turn * len(passage) + done) // views)
+
+        return [self.score(question, passage, report(turn)) for turn, question in enumerate(questions)]
 
     @property
     @abstractmethod

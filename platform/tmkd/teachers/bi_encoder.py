@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 
@@ -57,17 +57,27 @@ class BiEncoder(Teacher):
         return self._runtime.parameter_count
 
     def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> FloatArray:
-        pairs = len(question)
+        return self.score_views([question], passage, progress)[0]
+
+    def score_views(
+        self, questions: Sequence[Ragged], passage: Ragged, progress: Progress = no_progress
+    ) -> list[FloatArray]:
+        pairs = len(passage)
         if not pairs:
-            return np.empty((0, 1), dtype=np.float32)
-        texts, places = distinct(question, passage)
+            return [np.empty((0, 1), dtype=np.float32) for _ in questions]
+        columns = [distinct(column) for column in (passage, *questions)]
+        tokens = [int(texts.offsets[-1]) for texts, _ in columns]
 
-        def report(done: int) -> None:
-            progress(done * pairs // len(texts))
+        def report(turn: int) -> Progress:
+            before, texts = sum(tokens[:turn]), len(columns[turn][0])
+            return lambda done: progress(pairs * (before + tokens[turn] * done // texts) // max(1, sum(tokens)))
 
-        embeddings = self._runtime.run(self._features, (texts,), self._forward, report)  # [texts, H]
-        left, right = embeddings[places[:pairs]], embeddings[places[pairs:]]  # [n, H] each
-        return np.einsum("nh,nh->n", left, right)[:, None]
+        # A column is a run of its own, so that no view's bits depend on which others stand beside it.
+        right, *lefts = (
+            self._runtime.run(self._features, (texts,), self._forward, report(turn))[places]  # [n, H]
+            for turn, (texts, places) in enumerate(columns)
+        )
+        return [np.einsum("nh,nh->n", left, right)[:, None] for left in lefts]
 
     def _forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
         if not self._takes_types:
@@ -97,21 +107,12 @@ def folder_pooling(folder: Path) -> str:
     raise UserError(f"{path}: pooling {', '.join(chosen)} is not offered; set pooling: mean or cls to choose one")
 
 
-def distinct(*columns: Ragged) -> tuple[Ragged, IntArray]:
-    """Return the distinct rows of several columns and where each row of each column stands among them.
-
-    Returns:
-        The distinct texts, and int64 [total rows] places: first all rows of the first column, then the next.
-    """
+def distinct(column: Ragged) -> tuple[Ragged, IntArray]:
+    """Return the distinct rows of a column, and int64 [n] where each of its rows stands among them."""
     seen: dict[bytes, int] = {}
-    rows: list[npt.NDArray[np.unsignedinteger]] = []
-    places: list[int] = []
-    for column in columns:
-        for index in range(len(column)):
-            row = column.row(index)
-            place = seen.setdefault(row.tobytes(), len(seen))
-            if place == len(rows):
-                rows.append(row)
-            places.append(place)
+    places = np.array(
+        [seen.setdefault(column.row(index).tobytes(), len(seen)) for index in range(len(column))], dtype=np.int64
+    )
+    rows = [np.frombuffer(text, dtype=column.values.dtype) for text in seen]
     offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
-    return Ragged(np.concatenate(rows), offsets), np.array(places, dtype=np.int64)
+    return Ragged(np.concatenate(rows) if rows else column.values[:0], offsets), places

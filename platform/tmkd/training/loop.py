@@ -49,6 +49,8 @@ class StageRun:
         self.rank, self.world = context.get_world_rank(), context.get_world_size()
         self.stage, self.plan, self.device, self.before = stage, plan, device, before
         self.model, self.tokenizer, self.anew = build(stage, plan.workspace)
+        if device == "cpu":  # the backward pass of torch's fused attention is several times slower there
+            self.model.set_attn_implementation("eager")
         self.rows = StageRows(stage, plan.workspace, self.tokenizer, plan.engine.shuffle_shards)
         self.engine = engine.start(HeadersOf(self.model), stage.schedule, plan.engine, stage.steps, self.world, device)
         self.first_step, self.history = checkpoints.restore(self.engine, self.key)

@@ -7,11 +7,11 @@ import pytest
 from tiny_teachers import bert_base, bert_classifier
 from tmkd.config import describe, parse
 from tmkd.errors import UserError
+from tmkd.runtimes.host import Host
 from tmkd.teachers.bi_encoder import folder_pooling
 from tmkd.teachers.classes import match_classes, named_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.host import Host
 from tmkd.teachers.kinds import KINDS, teacher_class
 
 FP32 = Host("cpu", "fp32")

@@ -15,11 +15,11 @@ from tiny_teachers import (
     sentence,
     student_classifier,
 )
+from tmkd.runtimes.host import Host
 from tmkd.runtimes.precision import has_fast_bf16
 from tmkd.tasks.tokens import tokenize
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.host import Host
 from tmkd.teachers.kinds import teacher_class
 
 CLASSIFIERS = {
@@ -41,7 +41,7 @@ def score(folder: Path, texts, precision: str = "fp32", **options) -> np.ndarray
     config = TeacherConfig(model=str(folder), batch_tokens=400, max_length=64, **options)
     tokenizer = load_tokenizer(folder)
     columns = [tokenize(tokenizer, column) for column in texts]
-    return teacher_class(config.kind).load(config, folder, Host("cpu", precision)).score(*columns)
+    return teacher_class(config.kind).load(config, folder, Host("cpu", precision)).score(*columns).values
 
 
 @pytest.mark.parametrize("name", list(CLASSIFIERS))

@@ -18,11 +18,12 @@ from tmkd.evaluation.speed import measure_pairs_per_second
 from tmkd.models.folders import fetch
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import AGGREGATE
+from tmkd.runtimes.host import Host
+from tmkd.runtimes.network import Network
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
 from tmkd.runtimes.torch_runtime import TorchRuntime
 from tmkd.tasks.features import Features, Ragged, Template
 from tmkd.tasks.tokens import TokenCache, tokenize, view
-from tmkd.teachers.base import Host
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.kinds import teacher_class
 from tmkd.workspace import Workspace
@@ -69,6 +70,17 @@ class Measured:
     parameters: dict[str, int]
 
 
+class HeaderScores(Network):
+    """Logits of every header of a student, side by side: [B, headers * C]."""
+
+    @property
+    def width(self) -> int:
+        return len(self.model.config.headers) * int(self.model.config.num_labels)
+
+    def outputs(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        return torch.cat(list(self.model.header_logits(**inputs).values()), dim=1)
+
+
 def measure(task: Task) -> Measured:
     """Score the split with every student and time every model, alone on its device, one after the other."""
     cpus, gpus = cluster_size()
@@ -103,18 +115,14 @@ def _measure_student(name: str, folder: Path, task: Task, device: str, found: Me
     tokenizer = AutoTokenizer.from_pretrained(folder)
     assert isinstance(model, StudentForSequenceClassification)
     found.parameters[name] = sum(parameter.numel() for parameter in model.parameters())
-    runtime = TorchRuntime(model, resolve_precision("auto", device), device)
     features = Features(Template.of(tokenizer, 2), task.max_length)
+    runtime = TorchRuntime(HeaderScores(model), features, resolve_precision("auto", device), device)
     headers, classes = model.config.headers, len(model.config.id2label or {})
-
-    def forward(inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        return torch.cat(list(model.header_logits(**inputs).values()), dim=1)  # [B, H * C]
-
     cache = TokenCache(task.workspace, task.corpus, task.corpus_fingerprint, tokenizer)
     parts = []
     for shard in task.shards:
         columns = tuple(cache.read(task.split, shard, column)[1] for column in ("question", "passage"))
-        parts.append(runtime.run(features, columns, forward))
+        parts.append(runtime.run(*columns).values)
     logits = torch.from_numpy(np.concatenate(parts)).view(-1, len(headers), classes)  # [n, H, C]
     each = torch.softmax(logits, dim=-1)
     found.probabilities[name] = {header: each[:, index].numpy() for index, header in enumerate(headers)}
@@ -123,7 +131,7 @@ def _measure_student(name: str, folder: Path, task: Task, device: str, found: Me
     if task.seconds:
 
         def score(pairs: Pairs) -> FloatArray:
-            return runtime.run(features, _tokens(tokenizer, pairs), forward)
+            return runtime.run(*_tokens(tokenizer, pairs)).values
 
         found.pairs_per_second[name] = measure_pairs_per_second(score, task.pairs, task.seconds)
 
@@ -135,7 +143,7 @@ def _time_teacher(name: str, config: TeacherConfig, folder: Path, task: Task, de
 
     def score(pairs: Pairs) -> FloatArray:
         seen = [(view(question, config.question_pattern), passage) for question, passage in pairs]
-        return teacher.score(*_tokens(tokenizer, seen))
+        return teacher.score(*_tokens(tokenizer, seen)).values
 
     found.pairs_per_second[name] = measure_pairs_per_second(score, task.pairs, task.seconds)
     found.parameters[name] = teacher.parameter_count

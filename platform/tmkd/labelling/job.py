@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tmkd.runtimes.host import Host
 from tmkd.soft_labels.store import LabelStore
 from tmkd.teachers.config import TeacherConfig
-from tmkd.teachers.host import Host
 from tmkd.workspace import Workspace, corpus_folder
 
 

@@ -14,13 +14,13 @@ from tmkd.errors import UserError
 from tmkd.labelling.job import Corpus, View
 from tmkd.labelling.pool import HELPER_CPUS, Nodes
 from tmkd.models.folders import local_folder
+from tmkd.runtimes.host import Host
 from tmkd.runtimes.precision import resolve_precision
 from tmkd.soft_labels.store import LabelStore
 from tmkd.teachers.base import Card
 from tmkd.teachers.classes import match_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.host import Host
 from tmkd.teachers.kinds import teacher_class
 from tmkd.workspace import Workspace
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -10,6 +13,7 @@ from tmkd.labelling.job import TEXT_COLUMNS, Job, Row
 from tmkd.soft_labels.store import storable
 
 IntArray = npt.NDArray[np.int64]
+NOT_FINITE = "score is not finite"
 
 
 def publish(row: Row, job: Job) -> Row:
@@ -27,14 +31,18 @@ def publish(row: Row, job: Job) -> Row:
     for teacher in teachers:
         logits = np.asarray(row[f"{teacher}:logits"], dtype=np.float32)
         bad = np.flatnonzero(~storable(logits))
-        _publish_rejected(job, split, shard, teacher, ids, bad)
+        reasons = {int(position): reason for position, reason in json.loads(row[f"{teacher}:faults"]).items()}
+        _publish_rejected(job, split, shard, teacher, ids, {row: reasons.get(row) for row in bad.tolist()})
         job.store(split, teacher).publish(shard, ids, logits)
         rejected.append(len(bad))
     return {**done, "teachers": teachers, "pairs": len(ids), "rejected": rejected}
 
 
-def _publish_rejected(job: Job, split: str, shard: str, teacher: str, ids: IntArray, bad: IntArray) -> None:
+def _publish_rejected(
+    job: Job, split: str, shard: str, teacher: str, ids: IntArray, reasons: Mapping[int, str | None]
+) -> None:
     path, source = job.rejected_path(split, teacher, shard), job.shard_path(split, shard)
+    bad = np.array(list(reasons), dtype=np.int64)
     if not len(bad):
         job.workspace.delete(path)
         job.workspace.delete(f"{path}.sha256")
@@ -45,7 +53,7 @@ def _publish_rejected(job: Job, split: str, shard: str, teacher: str, ids: IntAr
             "source": pa.array([source] * len(bad)),
             "position": pa.array(bad),
             "id": pa.array(ids[bad]),
-            "reason": pa.array([f"teacher {teacher}: score is not finite"] * len(bad)),
+            "reason": pa.array([f"teacher {teacher}: {reason or NOT_FINITE}" for reason in reasons.values()]),
             "question": texts["question"],
             "passage": texts["passage"],
         }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from tmkd.cluster import progress_poster, setup_worker
 from tmkd.errors import UserError
 from tmkd.labelling.job import Job, Row
@@ -37,11 +39,11 @@ class Score:
         teachers = [str(name) for name in row["teachers"]]
         passage, *questions = (Ragged(row[f"{c}:values"], row[f"{c}:offsets"]) for c in (PASSAGE, *teachers))
         found = self._loaded.score_views(questions, passage, lambda done: post(done, self.job.pairs))
-        logits = {
-            f"{name}:logits": scores[:, self.job.views[name].order]
-            for name, scores in zip(teachers, found, strict=True)
-        }
-        return {"split": row["split"], "shard": row["shard"], "teachers": teachers, "ids": row["ids"], **logits}
+        result: Row = {"split": row["split"], "shard": row["shard"], "teachers": teachers, "ids": row["ids"]}
+        for name, scored in zip(teachers, found, strict=True):
+            result[f"{name}:logits"] = scored.values[:, self.job.views[name].order]
+            result[f"{name}:faults"] = json.dumps(scored.faults)
+        return result
 
     def _load(self) -> Teacher:
         job = self.job

@@ -25,8 +25,9 @@ def text_masks(
 
     The question ends at the first separator. Segment ids are not used: RoBERTa has none.
     """
-    after_question = (input_ids == sep_token_id).cumsum(1) > 0
-    special = torch.isin(input_ids, torch.tensor(special_token_ids, device=input_ids.device))
+    after_question = (input_ids == sep_token_id).long().cumsum(1) > 0
+    special_ids = torch.tensor(special_token_ids, device=input_ids.device)
+    special = (input_ids.unsqueeze(-1) == special_ids).any(-1)  # torch.isin cannot be exported to ONNX
     text = attention_mask.bool() & ~special
     return text & ~after_question, text & after_question
 

@@ -46,13 +46,14 @@ def evaluate() -> int:
                 None)  # fmt: skip
 
 
-def _ready(context: Context) -> CorpusManifest:
+def _ready(context: Context, *splits: str) -> CorpusManifest:
+    """Make the corpus, the teachers and the labels of what is learned from and of ``splits``."""
     from tmkd.pipeline.corpus_step import ensure_corpus
-    from tmkd.pipeline.teacher_step import ensure_labels, ensure_teachers
+    from tmkd.pipeline.teacher_step import LEARNED, ensure_labels, ensure_teachers
 
     corpus = ensure_corpus(context)
     ensure_teachers(context, corpus)
-    ensure_labels(context, corpus)
+    ensure_labels(context, corpus, (*LEARNED, *splits))
     return corpus
 
 
@@ -74,7 +75,9 @@ def _teachers(context: Context) -> dict[str, Any]:
 
 
 def _labels(context: Context) -> dict[str, Any]:
-    corpus = _ready(context)
+    from tmkd.pipeline.teacher_step import JUDGED
+
+    corpus = _ready(context, *JUDGED)
     return {"labels": list(context.recipe.teachers), "teachers": _teacher_table(context, corpus)}
 
 
@@ -115,7 +118,7 @@ def _finetune(context: Context) -> dict[str, Any]:
 def _evaluate(context: Context) -> dict[str, Any]:
     from tmkd.pipeline.evaluation_step import evaluate as evaluate_all
 
-    return evaluate_all(context, _ready(context))
+    return evaluate_all(context, _ready(context, context.recipe.evaluation.split))
 
 
 def _trained(note: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,8 @@ from tmkd.training.plan import finished
 from tmkd.training.run import train
 from tmkd.training.stage import Stage
 
+LEARNED = ("unlabeled", "train")
+"""Splits whose soft labels the student learns from."""
 JUDGED = ("train", "validation", "test")
 """Splits that a teacher labels to be measured; single logits are calibrated on the first."""
 
@@ -31,15 +33,13 @@ def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:
             _ensure_trained(context, corpus, name)
 
 
-def ensure_labels(context: Context, corpus: CorpusManifest, splits: tuple[str, ...] | None = None) -> None:
-    """Let every teacher score the splits (all of them by default); finished shards are not done again."""
+def ensure_labels(context: Context, corpus: CorpusManifest, splits: Sequence[str]) -> None:
+    """Let every teacher score the splits; finished shards are not done again."""
     _label(context, corpus, context.recipe.in_order(), splits)
 
 
-def _label(
-    context: Context, corpus: CorpusManifest, names: Sequence[str], splits: tuple[str, ...] | None = None
-) -> None:
-    wanted = [split for split in splits or corpus.splits if corpus.rows(split)]
+def _label(context: Context, corpus: CorpusManifest, names: Sequence[str], splits: Sequence[str]) -> None:
+    wanted = [split for split in dict.fromkeys(splits) if corpus.rows(split)]
     for group in views_of_one_model(context.recipe.teachers, names):
         _label_group(context, corpus, group, wanted)
 
@@ -86,7 +86,7 @@ def _ensure_trained(context: Context, corpus: CorpusManifest, name: str) -> None
             "give train a warm_up from other teachers, or drop it"
         )
     if training.warm_up is not None:
-        _label(context, corpus, training.warm_up.teachers)
+        _label(context, corpus, training.warm_up.teachers, LEARNED)
     stages = _stages(context, corpus, name, training)
     if finished(context.workspace, stages[-1]) is not None:
         context.skip(step, output)
@@ -116,6 +116,7 @@ def _stages(context: Context, corpus: CorpusManifest, name: str, training: Teach
     warm_output = f"runs/warm_up/{name}"  # of no run: every run of a workspace shares the teachers
     warm = dataclasses.replace(
         golden, name=f"warm_up-{name}", output=warm_output, split="unlabeled", shards=corpus.shard_rows("unlabeled"),
+        validation={},
         signals={"golden": signal(context, corpus, training.warm_up.teachers)}, golden=False, weights={"soft": 1.0},
         schedule=training.warm_up, golden_identity="",
     )  # fmt: skip

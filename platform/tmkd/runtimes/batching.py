@@ -40,3 +40,9 @@ def token_budget_batches(lengths: IntArray, max_tokens: int, max_rows: int = MAX
         batches.append(order[start:stop])
         start = stop
     return batches
+
+
+def halves(rows: IntArray) -> tuple[IntArray, IntArray]:
+    """Cut a batch in two, the first half never the smaller."""
+    middle = (len(rows) + 1) // 2
+    return rows[:middle], rows[middle:]

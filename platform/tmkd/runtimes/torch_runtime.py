@@ -1,82 +1,55 @@
-"""The torch runtime: encoder in bf16 or fp32, head in fp32, length-sorted batches, rows back in their order."""
+"""The torch runtime: encoder in bf16 or fp32, head in fp32."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import nn
 
-from tmkd.runtimes.batching import MAX_ROWS, default_tokens, token_budget_batches
+from tmkd.runtimes.base import FloatArray, Runtime
+from tmkd.runtimes.batching import default_tokens
+from tmkd.runtimes.network import Network
 from tmkd.runtimes.precision import DTYPES
-from tmkd.tasks.features import Features, Ragged
-
-FloatArray = npt.NDArray[np.float32]
-Progress = Callable[[int], None]
-Forward = Callable[[dict[str, torch.Tensor]], torch.Tensor]
-PROGRESS_BATCHES = 8
+from tmkd.tasks.features import Features, IntArray
 
 
-def no_progress(rows: int) -> None:
-    """Report nothing."""
-
-
-class TorchRuntime:
-    """Runs a frozen model over token columns.
+class TorchRuntime(Runtime):
+    """Runs a network with torch.
 
     Args:
-        model: a Hugging Face model; it is moved, cast and put into evaluation mode in place.
+        network: moved and cast in place.
+        features: builds its inputs.
         precision: ``fp32`` or ``bf16`` (the encoder's; whatever stands on top of it computes in fp32).
         device: ``cpu`` or ``cuda``.
         batch_tokens: tokens of a batch, padding included; None for the device's default.
     """
 
-    def __init__(self, model: nn.Module, precision: str, device: str, batch_tokens: int | None = None) -> None:
+    def __init__(
+        self, network: Network, features: Features, precision: str, device: str, batch_tokens: int | None = None
+    ) -> None:
+        super().__init__(features, batch_tokens or default_tokens(device), network.vocabulary_size, network.width)
         self.device = torch.device(device)
-        self.batch_tokens = batch_tokens or default_tokens(device)
-        self.model = model.eval().requires_grad_(False).to(self.device)
+        self.network = network.to(self.device)
         if precision != "fp32":
-            self.model.to(DTYPES[precision])
-            for module in head_modules(self.model):
+            self.network.to(DTYPES[precision])
+            for module in head_modules(network.model):
                 keep_fp32(module)
 
-    @property
-    def parameter_count(self) -> int:
-        """Weights of the model."""
-        return sum(parameter.numel() for parameter in self.model.parameters())
-
-    def run(
-        self, features: Features, columns: tuple[Ragged, ...], forward: Forward, progress: Progress = no_progress
-    ) -> FloatArray:
-        """Return ``forward`` of every row, float32 [n, C], in the order of the rows.
-
-        Args:
-            features: builds the model's inputs.
-            columns: one text a row, or a question and a passage.
-            forward: maps a batch of inputs on the device to a tensor [B, C].
-            progress: called with the number of rows done so far, every few batches.
-        """
-        batches = token_budget_batches(features.lengths(*columns), self.batch_tokens, MAX_ROWS)
-        result: FloatArray | None = None
-        done = 0
+    def forward(self, inputs: dict[str, IntArray]) -> FloatArray:
         with torch.inference_mode():
-            for index, rows in enumerate(batches):
-                inputs = self._inputs(features.batch(rows, *columns))
-                scores = forward(inputs).float().cpu().numpy()  # [B, C]
-                if result is None:
-                    result = np.empty((len(columns[0]), scores.shape[1]), dtype=np.float32)
-                result[rows] = scores
-                done += len(rows)
-                if index % PROGRESS_BATCHES == 0:
-                    progress(done)
-        progress(done)
-        return np.empty((0, 1), dtype=np.float32) if result is None else result
+            tensors = {k: torch.from_numpy(v).to(self.device, non_blocking=True) for k, v in inputs.items()}
+            scores: FloatArray = self.network(**tensors).cpu().numpy()  # [B, C]
+        return scores
 
-    def _inputs(self, batch: dict[str, npt.NDArray[np.int64]]) -> dict[str, torch.Tensor]:
-        return {name: torch.from_numpy(array).to(self.device, non_blocking=True) for name, array in batch.items()}
+    def is_out_of_memory(self, error: Exception) -> bool:
+        found = isinstance(error, torch.OutOfMemoryError) or super().is_out_of_memory(error)
+        if found:
+            gc.collect()
+            if self.device.type == "cuda":
+                torch.cuda.empty_cache()
+        return found
 
 
 def head_modules(model: nn.Module) -> list[nn.Module]:

@@ -8,19 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 from transformers import PreTrainedTokenizerBase
 
+from tmkd.runtimes.base import Progress, Scored, no_progress
 from tmkd.runtimes.batching import MAX_ROWS, default_tokens
-from tmkd.runtimes.torch_runtime import Progress, no_progress
-from tmkd.tasks.features import Ragged
+from tmkd.runtimes.host import Host
+from tmkd.runtimes.network import Network
+from tmkd.runtimes.opening import open_runtime
+from tmkd.tasks.features import Features, Ragged, Template
 from tmkd.tasks.tokens import vocabulary_fingerprint
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import weights_fingerprint
-from tmkd.teachers.host import Host
 
-FloatArray = npt.NDArray[np.float32]
 SCORER_VERSION = 2
 """Raised by hand whenever a change of this code changes scores: older labels are then refused."""
 
@@ -57,12 +56,24 @@ class Card:
 
 
 class Teacher(ABC):
-    """A loaded teacher: token columns in, label columns out."""
+    """A loaded teacher: token columns in, label columns out.
 
-    def __init__(self, config: TeacherConfig, card: Card, host: Host) -> None:
+    Args:
+        config: what it reads and runs on.
+        card: what it says of itself.
+        host: device, precision and runtime.
+        network: its model.
+        template: special tokens around what it reads.
+    """
+
+    def __init__(self, config: TeacherConfig, card: Card, host: Host, network: Network, template: Template) -> None:
         self.config = config
         self.card = card
         self.host = host
+        self.parameter_count = network.parameter_count
+        batch_tokens = None if config.batch_tokens == "auto" else config.batch_tokens
+        features = Features(template, config.max_length)
+        self._runtime = open_runtime(network, features, host, str(card.facts["weights"]), batch_tokens)
 
     @classmethod
     @abstractmethod
@@ -79,8 +90,8 @@ class Teacher(ABC):
         """
 
     @abstractmethod
-    def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> FloatArray:
-        """Return raw scores, float32 [n, C]; rows that cannot be scored are not finite.
+    def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> Scored:
+        """Return raw scores [n, C]; rows that cannot be scored are not finite.
 
         Args:
             question: tokens of n questions, without special tokens.
@@ -90,7 +101,7 @@ class Teacher(ABC):
 
     def score_views(
         self, questions: Sequence[Ragged], passage: Ragged, progress: Progress = no_progress
-    ) -> list[FloatArray]:
+    ) -> list[Scored]:
         """Return `score` of several views of the same questions; a kind that can read the passages once overrides it.
 
         Args:
@@ -106,11 +117,6 @@ class Teacher(ABC):
         return [self.score(question, passage, report(turn)) for turn, question in enumerate(questions)]
 
     @property
-    @abstractmethod
-    def parameter_count(self) -> int:
-        """Weights of the model."""
-
-    @property
     def columns(self) -> int:
         """C, label columns a pair."""
         return self.card.columns
@@ -123,11 +129,6 @@ class Teacher(ABC):
     def identity(self) -> dict[str, Any]:
         """Return what binds a label store to this teacher."""
         return self.card.identity(self.config, self.host)
-
-    @property
-    def batch_tokens(self) -> int | None:
-        """Token budget of a batch, None for the device's default."""
-        return None if self.config.batch_tokens == "auto" else self.config.batch_tokens
 
 
 def model_facts(folder: Path, tokenizer: PreTrainedTokenizerBase) -> dict[str, Any]:

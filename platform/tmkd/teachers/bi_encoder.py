@@ -4,37 +4,51 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
+from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
-from tmkd.runtimes.torch_runtime import FloatArray, Progress, TorchRuntime, no_progress
-from tmkd.tasks.features import Features, IntArray, Ragged, Template
+from tmkd.runtimes.base import Progress, Scored, no_progress
+from tmkd.runtimes.host import Host
+from tmkd.runtimes.network import Network
+from tmkd.tasks.features import IntArray, Ragged, Template
 from tmkd.teachers.base import Card, Teacher, model_facts
-from tmkd.teachers.classifier import check_max_length, takes_types
+from tmkd.teachers.classifier import check_max_length
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.host import Host
 from tmkd.teachers.loading import load_model
 
 POOLING_FILE = Path("1_Pooling", "config.json")
 POOLING_MODES = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
 
 
+class Embeddings(Network):
+    """L2-normalised embeddings of single texts, [B, H]."""
+
+    def __init__(self, model: PreTrainedModel, pooling: str) -> None:
+        super().__init__(model)
+        self.pooling = pooling
+
+    @property
+    def width(self) -> int:
+        return int(self.model.config.hidden_size)
+
+    def outputs(self, inputs: dict[str, Tensor]) -> Tensor:
+        hidden = self.model(**inputs).last_hidden_state.float()  # [B, L, H]
+        if self.pooling == "cls":
+            pooled = hidden[:, 0]
+        else:
+            mask = inputs["attention_mask"].unsqueeze(-1).float()  # [B, L, 1]
+            pooled = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
+        return nn.functional.normalize(pooled, dim=-1)
+
+
 class BiEncoder(Teacher):
     """Embeds question and passage apart; every distinct text of a shard is encoded once."""
-
-    def __init__(
-        self, config: TeacherConfig, card: Card, host: Host, model: PreTrainedModel, template: Template
-    ) -> None:
-        super().__init__(config, card, host)
-        self._features = Features(template, config.max_length)
-        self._takes_types = takes_types(model)
-        self._pooling = card.facts["pooling"]
-        self._runtime = TorchRuntime(model, host.precision, host.device, self.batch_tokens)
 
     @classmethod
     def describe(cls, config: TeacherConfig, folder: Path, tokenizer: PreTrainedTokenizerBase) -> Card:
@@ -50,45 +64,44 @@ class BiEncoder(Teacher):
         tokenizer = load_tokenizer(folder)
         check_max_length(config, model, folder)
         card = cls.describe(config, folder, tokenizer)
-        return cls(config, card, host, model, Template.of(tokenizer, 1))
+        return cls(config, card, host, Embeddings(model, card.facts["pooling"]), Template.of(tokenizer, 1))
 
-    @property
-    def parameter_count(self) -> int:
-        return self._runtime.parameter_count
-
-    def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> FloatArray:
+    def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> Scored:
         return self.score_views([question], passage, progress)[0]
 
     def score_views(
         self, questions: Sequence[Ragged], passage: Ragged, progress: Progress = no_progress
-    ) -> list[FloatArray]:
-        pairs = len(passage)
-        if not pairs:
-            return [np.empty((0, 1), dtype=np.float32) for _ in questions]
-        columns = [distinct(column) for column in (passage, *questions)]
-        tokens = [int(texts.offsets[-1]) for texts, _ in columns]
+    ) -> list[Scored]:
+        pairs, columns = len(passage), [distinct(column) for column in (passage, *questions)]
+        tokens = [max(1, int(texts.offsets[-1])) for texts, _ in columns]
 
         def report(turn: int) -> Progress:
             before, texts = sum(tokens[:turn]), len(columns[turn][0])
-            return lambda done: progress(pairs * (before + tokens[turn] * done // texts) // max(1, sum(tokens)))
+            return lambda done: progress(pairs * (before + tokens[turn] * done // max(1, texts)) // sum(tokens))
 
         # A column is a run of its own, so that no view's bits depend on which others stand beside it.
-        right, *lefts = (
-            self._runtime.run(self._features, (texts,), self._forward, report(turn))[places]  # [n, H]
+        passages, *views = (
+            _Embedded(self._runtime.run(texts, progress=report(turn)), places)
             for turn, (texts, places) in enumerate(columns)
         )
-        return [np.einsum("nh,nh->n", left, right)[:, None] for left in lefts]
+        return [view.times(passages) for view in views]
 
-    def _forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        if not self._takes_types:
-            inputs.pop("token_type_ids", None)
-        hidden = self._runtime.model(**inputs).last_hidden_state.float()  # [B, L, H]
-        if self._pooling == "cls":
-            pooled = hidden[:, 0]
-        else:
-            mask = inputs["attention_mask"].unsqueeze(-1).float()  # [B, L, 1]
-            pooled = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
-        return torch.nn.functional.normalize(pooled, dim=-1)
+
+@dataclass(frozen=True)
+class _Embedded:
+    """Embeddings of the distinct texts of a column, and where each row's stands among them."""
+
+    texts: Scored
+    places: IntArray
+
+    def times(self, other: _Embedded) -> Scored:
+        left, right = self.texts.values[self.places], other.texts.values[other.places]  # [n, H] each
+        faults = {**other.faults(), **self.faults()}
+        return Scored(np.einsum("nh,nh->n", left, right)[:, None], faults)
+
+    def faults(self) -> dict[int, str]:
+        reasons = self.texts.faults
+        return {row: reasons[int(place)] for row, place in enumerate(self.places) if int(place) in reasons}
 
 
 def folder_pooling(folder: Path) -> str:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import inspect
 from pathlib import Path
 from typing import Any
 
-import torch
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
-from tmkd.runtimes.torch_runtime import FloatArray, Progress, TorchRuntime, no_progress
-from tmkd.tasks.features import Features, Ragged, Template
+from tmkd.runtimes.base import Progress, Scored, no_progress
+from tmkd.runtimes.host import Host
+from tmkd.runtimes.network import ClassScores
+from tmkd.tasks.features import Ragged, Template
 from tmkd.teachers.base import Card, Teacher, model_facts
 from tmkd.teachers.classes import named_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.host import Host
 from tmkd.teachers.loading import load_config, load_model
 
 SHOWN_KEYS = 3
@@ -24,14 +23,6 @@ SHOWN_KEYS = 3
 
 class Classifier(Teacher):
     """Reads question and passage together and gives one logit a class."""
-
-    def __init__(
-        self, config: TeacherConfig, card: Card, host: Host, model: PreTrainedModel, template: Template
-    ) -> None:
-        super().__init__(config, card, host)
-        self._features = Features(template, config.max_length)
-        self._takes_types = takes_types(model)
-        self._runtime = TorchRuntime(model, host.precision, host.device, self.batch_tokens)
 
     @classmethod
     def describe(cls, config: TeacherConfig, folder: Path, tokenizer: PreTrainedTokenizerBase) -> Card:
@@ -56,28 +47,10 @@ class Classifier(Teacher):
             getattr(model.config, "pad_token_id", None) is None
         ):  # GPT-2: the last token that is not padding is classified
             model.config.pad_token_id = template.pad_id
-        return cls(config, cls.describe(config, folder, tokenizer), host, model, template)
+        return cls(config, cls.describe(config, folder, tokenizer), host, ClassScores(model), template)
 
-    @property
-    def parameter_count(self) -> int:
-        return self._runtime.parameter_count
-
-    def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> FloatArray:
-        if not len(question):
-            return torch.empty(0, self.columns).numpy()
-        return self._runtime.run(self._features, (question, passage), self._forward, progress)
-
-    def _forward(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        if not self._takes_types:
-            inputs.pop("token_type_ids", None)
-        logits: torch.Tensor = self._runtime.model(**inputs).logits  # [B, C]
-        return logits
-
-
-def takes_types(model: PreTrainedModel) -> bool:
-    """Tell whether a model has segment embeddings; without them, GPT-2 would take segments for words."""
-    in_forward = "token_type_ids" in inspect.signature(model.forward).parameters
-    return in_forward and int(getattr(model.base_model.config, "type_vocab_size", 0) or 0) > 1
+    def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> Scored:
+        return self._runtime.run(question, passage, progress=progress)
 
 
 def check_max_length(config: TeacherConfig, model: PreTrainedModel, folder: Path) -> None:

@@ -1,0 +1,109 @@
+"""What a runtime does with rows that a network cannot score: only they are lost, and each says why."""
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModelForSequenceClassification
+
+from tiny_teachers import bert_classifier, sentence
+from tmkd.errors import UserError
+from tmkd.runtimes.network import ClassScores
+from tmkd.runtimes.torch_runtime import TorchRuntime
+from tmkd.tasks.features import Features, Ragged, Template
+from tmkd.tasks.tokens import tokenize
+from tmkd.teachers.folder import load_tokenizer
+from tmkd.teachers.loading import load_model
+
+ROWS = 40
+POISON = "teacher"
+
+
+class Fussy(TorchRuntime):
+    """Throws for every batch that holds one token, and runs out of memory above so many tokens."""
+
+    poison: int | None = None
+    memory = 10**9
+    refused = 0
+
+    def forward(self, inputs):
+        ids = inputs["input_ids"]
+        if ids.size > self.memory:
+            self.refused += 1
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        if self.poison is not None and (ids == self.poison).any():
+            raise IndexError("index out of range in self")
+        return super().forward(inputs)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return bert_classifier(tmp_path_factory.mktemp("teacher") / "m", num_labels=2)
+
+
+@pytest.fixture
+def runtime(folder) -> Fussy:
+    model, _ = load_model(AutoModelForSequenceClassification, folder)
+    return Fussy(ClassScores(model), Features(Template.of(load_tokenizer(folder), 2), 64), "fp32", "cpu", 400)
+
+
+@pytest.fixture(scope="module")
+def columns(folder) -> tuple[Ragged, Ragged]:
+    rng = np.random.default_rng(3)
+    tokenizer = load_tokenizer(folder)
+    return tuple(tokenize(tokenizer, [sentence(rng, 2, 20) for _ in range(ROWS)]) for _ in range(2))
+
+
+def rows_with(columns: tuple[Ragged, Ragged], token: int) -> set[int]:
+    return {row for row in range(ROWS) if any(token in column.row(row) for column in columns)}
+
+
+def test_rows_that_throw_are_found_and_all_others_scored(runtime, folder, columns) -> None:
+    whole = runtime.run(*columns).values
+    runtime.poison = load_tokenizer(folder).convert_tokens_to_ids(POISON)
+    bad = rows_with(columns, runtime.poison)
+    scored = runtime.run(*columns)
+    assert 0 < len(bad) < ROWS and set(scored.faults) == bad
+    assert set(scored.faults.values()) == {"IndexError: index out of range in self"}
+    good = sorted(set(range(ROWS)) - bad)
+    assert np.isnan(scored.values[sorted(bad)]).all()
+    np.testing.assert_allclose(scored.values[good], whole[good], atol=1e-6)
+
+
+def test_out_of_memory_halves_the_batch_and_later_ones_beforehand(runtime, columns) -> None:
+    whole = runtime.run(*columns).values
+    runtime.memory = 150
+    scored = runtime.run(*columns)
+    assert not scored.faults
+    np.testing.assert_allclose(scored.values, whole, atol=1e-6)
+    once, runtime.refused = runtime.refused, 0
+    assert runtime.run(*columns).values.tobytes() == scored.values.tobytes()
+    assert 1 <= once <= 5 and runtime.refused == once  # of some twenty batches
+
+
+def test_a_row_that_never_fits_is_a_fault_of_its_own(runtime, columns) -> None:
+    lengths = runtime.features.lengths(*columns)
+    runtime.memory = int(np.sort(lengths)[-3])
+    scored = runtime.run(*columns)
+    assert set(scored.faults) == set(np.flatnonzero(lengths > runtime.memory).tolist())
+    assert all("out of memory" in reason for reason in scored.faults.values())
+
+
+def test_tokens_without_an_embedding_are_set_apart_before_the_model_sees_them(runtime, columns) -> None:
+    question, passage = columns
+    values = passage.values.copy()
+    values[passage.offsets[7]] = 60_000
+    scored = runtime.run(question, Ragged(values, passage.offsets))
+    assert list(scored.faults) == [7] and "token id 60000 is beyond" in scored.faults[7]
+    assert np.isnan(scored.values[7]).all() and np.isfinite(np.delete(scored.values, 7, axis=0)).all()
+
+
+def test_a_model_that_fails_on_everything_is_to_blame_itself(runtime, columns) -> None:
+    runtime.memory = 0
+    with pytest.raises(UserError, match=r"fails on every pair it is given \(OutOfMemoryError: CUDA out of memory\)"):
+        runtime.run(*columns)
+
+
+def test_rows_that_all_have_unknown_tokens_keep_the_shape_of_the_scores(runtime, columns) -> None:
+    runtime.vocabulary = 1
+    scored = runtime.run(*columns)
+    assert scored.values.shape == (ROWS, 2) and np.isnan(scored.values).all() and len(scored.faults) == ROWS

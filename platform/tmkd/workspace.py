@@ -47,6 +47,14 @@ def folder_fingerprint(folder: Path, names: Iterable[str] | None = None) -> str:
 
 
 @dataclass(frozen=True)
+class Stat:
+    """Size of a file in bytes, and when it was written, in nanoseconds; what tells that it has not changed since."""
+
+    size: int
+    modified: int
+
+
+@dataclass(frozen=True)
 class Workspace:
     """A root to read from and publish to. Paths given to its methods are relative to it, with ``/``.
 
@@ -66,7 +74,7 @@ class Workspace:
         workspace = cls(uri if is_remote else str(Path(uri).expanduser().resolve()))
         probe = f".writable-{uuid.uuid4().hex[:8]}"
         try:
-            workspace.publish_bytes(probe, b"", with_hash=False)
+            workspace._put(probe, b"")
             workspace.delete(probe)
         except (OSError, pa.ArrowException) as error:
             raise UserError(
@@ -94,6 +102,12 @@ class Workspace:
         found = filesystem.get_file_info(pafs.FileSelector(root, allow_not_found=True))
         return sorted(info.base_name for info in found if info.is_file and info.base_name.endswith(suffix))
 
+    def stats(self, folder: str) -> dict[str, Stat]:
+        """Return size and time of every file directly in ``folder`` from one listing, hidden ones included."""
+        filesystem, root = self._resolve(folder)
+        found = filesystem.get_file_info(pafs.FileSelector(root, allow_not_found=True))
+        return {info.base_name: Stat(info.size, info.mtime_ns) for info in found if info.is_file}
+
     def folders(self, folder: str) -> Names:
         """Return the sorted names of the folders directly in ``folder``."""
         filesystem, root = self._resolve(folder)
@@ -109,10 +123,21 @@ class Workspace:
         """Write beside, fsync, rename (object store: one put), so that no reader sees half a file.
 
         The SHA-256 goes to ``<path>.sha256`` *before* the file appears under its final name.
+
+        Raises:
+            UserError: if it cannot be written: no room, no permission, no such bucket.
         """
-        if with_hash:
-            digest = hashlib.sha256(data).hexdigest()
-            self.publish_bytes(path + HASH_SUFFIX, digest.encode(), with_hash=False)
+        try:
+            if with_hash:
+                self._put(path + HASH_SUFFIX, hashlib.sha256(data).hexdigest().encode())
+            self._put(path, data)
+        except (OSError, pa.ArrowException) as error:
+            raise UserError(
+                f"{self.show(path)}: cannot be written ({error}); make room or mend the permissions, and run the same "
+                "command again: what is finished is kept"
+            ) from None
+
+    def _put(self, path: str, data: bytes) -> None:
         if self.is_local:
             _write_local(self.local_path(path), data)
             return
@@ -142,10 +167,16 @@ class Workspace:
         filesystem, full = self._resolve(path)
         return int(pq.read_metadata(filesystem.open_input_file(full)).num_rows)
 
-    def publish_table(self, path: str, table: pa.Table) -> None:
-        """Publish a Parquet file (zstd); the same table gives the same bytes."""
+    def publish_table(self, path: str, table: pa.Table, **options: Any) -> None:
+        """Publish a Parquet file (zstd, one row group); the same table gives the same bytes.
+
+        Args:
+            path: where to.
+            table: what.
+            options: of `pyarrow.parquet.write_table`.
+        """
         buffer = io.BytesIO()
-        pq.write_table(table, buffer, compression="zstd", row_group_size=max(1, table.num_rows))
+        pq.write_table(table, buffer, compression="zstd", row_group_size=max(1, table.num_rows), **options)
         self.publish_bytes(path, buffer.getvalue())
 
     def delete(self, path: str) -> None:

@@ -1,20 +1,27 @@
 """SIGKILL of an actor or of the driver loses nothing: the same command again gives the bytes of a quiet run."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 import ray
+from kill_storm import driver_command, storm
+from label_bench import make_bench
+
+from tmkd.errors import UserError
 
 DRIVER = """
 import sys
 sys.path[:0] = {paths!r}
 from pathlib import Path
-from conftest import make_bench
+from label_bench import make_bench
 make_bench(Path({workspace!r}), Path({model!r})).label()
 """
 PATIENCE_S = 120.0
@@ -67,4 +74,63 @@ def test_a_killed_driver_loses_only_what_was_in_flight(bench, labelled) -> None:
     assert bench.workspace.list("soft_labels/tiny/dev/t", suffix=".parquet") == []  # it had not come that far
     report = bench.label()
     assert report.shards_skipped >= 2 and report.shards_done + report.shards_skipped == 10
+    assert bench.labels() == labelled.labels()
+
+
+def test_a_storm_of_kills_over_driver_and_workers_loses_nothing(tmp_path, teacher, ray_session) -> None:
+    quiet, stormy = tmp_path / "quiet", tmp_path / "stormy"
+    environment = os.environ | {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+    subprocess.run(driver_command(quiet, teacher, shards=40, rows=200), env=environment, check=True)
+    killed = storm(
+        driver_command(stormy, teacher, shards=40, rows=200), environment, kills=10, seed=0, driver_share=0.2
+    )
+    assert killed.total() == 10 and killed["driver"] >= 1 and killed["actor"] >= 1, killed
+    assert label_files(stormy) == label_files(quiet)
+
+
+def label_files(folder: Path) -> dict[str, bytes]:
+    root = folder / "soft_labels"
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and path.suffix != ".tmp"
+    }
+
+
+def test_two_drivers_on_one_workspace_do_no_harm(bench, labelled) -> None:
+    paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
+    code = DRIVER.format(paths=paths, workspace=str(bench.workspace.local_path()), model=str(bench.model))
+    environment = os.environ | {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+    other = subprocess.Popen([sys.executable, "-c", code], env=environment)
+    report = bench.label()
+    assert other.wait() == 0
+    assert report.shards_done + report.shards_skipped == 10
+    assert bench.labels() == labelled.labels()
+
+
+@pytest.fixture
+def small_disk(tmp_path) -> Iterator[Path]:
+    """A file system of 2 MB."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("no permission to mount a small file system")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_full_disk_is_named_and_what_is_finished_is_kept(small_disk, teacher, labelled, ray_session) -> None:
+    bench = make_bench(small_disk, teacher)
+    ballast = small_disk / "ballast"
+    with ballast.open("wb") as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(4096))
+    ballast.open("r+b").truncate(ballast.stat().st_size - 120_000)  # room for some shards
+    with pytest.raises(
+        UserError, match=r"part-\d+\.parquet.*: cannot be written \(.*No space left on device.*make room"
+    ):
+        bench.label()
+    ballast.unlink()
+    bench.label()
     assert bench.labels() == labelled.labels()

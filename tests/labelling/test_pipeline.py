@@ -141,3 +141,16 @@ def test_views_of_one_model_together_give_the_bytes_of_each_alone(bench, tmp_pat
     bench.workspace.local_path("soft_labels/tiny/dev/words/part-00000.parquet").unlink()
     assert label(["whole", "words"]) == {"whole": 0, "words": 60}
     assert bench.labels() == alone
+
+
+def test_requeue_scores_rejected_rows_again(copy, labelled) -> None:
+    store = LabelStore(copy.workspace, "tiny", "train", "t")
+    ids, logits = store.read("part-00003.parquet")
+    store.publish("part-00003.parquet", ids, np.where(np.arange(60)[:, None] == 7, np.nan, logits))
+    store.compact(copy.corpus.shards("train"))
+    assert store.manifest["rejected"] == 1
+    assert copy.label().shards_done == 0  # a rejected row is done: it would fail again
+    report = copy.label(requeue=True)
+    assert (report.shards_done, report.pairs, report.rejected) == (1, 60, 0)
+    assert copy.labels() == labelled.labels()
+    assert store.manifest["rejected"] == 0

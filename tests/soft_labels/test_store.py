@@ -1,3 +1,6 @@
+import os
+import time
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -71,7 +74,7 @@ def test_missing_finds_truncated_flipped_and_absent_shards(store, tmp_path) -> N
     (folder / names[2]).write_bytes(data[:30] + bytes([data[30] ^ 1]) + data[31:])
     (folder / f"{names[3]}.sha256").unlink()
     assert store.missing(names) == names[1:]
-    assert store.missing(names, check_bytes=False) == names[3:]
+    assert store.fault(names[0]) is None and "truncated or changed" in store.fault(names[1])
     with pytest.raises(UserError, match=r"part-00001\.parquet: cannot be read"):
         store.read(names[1])
 
@@ -90,3 +93,59 @@ def test_the_manifest_counts(store) -> None:
     assert manifest["shards"]["part-00000.parquet"]["rejected"] == 1
     store.open_again()
     assert store.manifest is None
+
+
+def test_what_has_not_changed_since_the_manifest_is_not_read_again(store, tmp_path, monkeypatch) -> None:
+    names = [f"part-0000{k}.parquet" for k in range(3)]
+    store.bind(IDENTITY)
+    for name in names:
+        store.publish(name, np.arange(50), np.ones((50, 2), np.float32))
+    store.compact(names)
+    looked_at: list[str] = []
+    fault = LabelStore.fault
+    monkeypatch.setattr(LabelStore, "fault", lambda self, name: looked_at.append(name) or fault(self, name))
+    assert store.missing(names) == [] and looked_at == []
+    shard = tmp_path / "soft_labels/c/train/t" / names[1]
+    shard.write_bytes(shard.read_bytes()[:-1] + b"?")  # same size
+    assert store.missing(names) == [names[1]] and looked_at == [names[1]]
+
+
+def test_a_shard_of_other_weights_is_stale_though_its_own_hash_is_right(store, tmp_path) -> None:
+    other = LabelStore(store.workspace, "c", "train", "other")
+    store.bind(IDENTITY)
+    other.bind(IDENTITY | {"weights": "w1"})
+    for each in (store, other):
+        each.publish("part-00000.parquet", np.arange(5), np.ones((5, 2), np.float32))
+    for name in ("part-00000.parquet", "part-00000.parquet.sha256"):
+        (tmp_path / store.folder / name).write_bytes((tmp_path / other.folder / name).read_bytes())
+    assert store.fault("part-00000.parquet") == f"was made by {other.fingerprint}, the store by {store.fingerprint}"
+    assert store.missing(["part-00000.parquet"]) == ["part-00000.parquet"]
+
+
+def test_requeue_withdraws_shards_with_rejected_rows_alone(store) -> None:
+    store.publish("part-00000.parquet", np.arange(2), np.array([[0, 0], [np.nan, 1]], np.float32))
+    store.publish("part-00001.parquet", np.arange(2), np.zeros((2, 2), np.float32))
+    names = ["part-00000.parquet", "part-00001.parquet", "part-00002.parquet"]
+    assert store.requeue(names) == ["part-00000.parquet"]
+    assert store.missing(names) == ["part-00000.parquet", "part-00002.parquet"]
+
+
+def test_half_written_files_of_long_ago_are_swept(store, tmp_path) -> None:
+    store.publish("part-00000.parquet", np.arange(2), np.zeros((2, 2), np.float32))
+    old, new = (tmp_path / store.folder / f".part-00001.parquet.{k}.tmp" for k in ("old", "new"))
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (time.time() - 7200,) * 2)
+    store.open_again()
+    assert not old.exists() and new.exists() and store.missing(["part-00000.parquet"]) == []
+
+
+@pytest.mark.parametrize("columns", [1, 2, 3])
+def test_a_logit_takes_less_than_its_two_bytes_ids_included(store, columns: int) -> None:
+    rng = np.random.default_rng(0)
+    ids = np.arange(16_384, dtype=np.int64) + 10**9
+    logits = rng.normal(scale=3, size=(16_384, columns)).astype(np.float32)
+    store.publish("part-00000.parquet", ids, logits)
+    size = store.workspace.stats(store.folder)["part-00000.parquet"].size
+    assert size / logits.size <= 1.9
+    np.testing.assert_array_equal(store.read("part-00000.parquet")[0], ids)

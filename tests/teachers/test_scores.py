@@ -37,15 +37,17 @@ def texts() -> tuple[list[str], list[str]]:
     return [sentence(rng, 1, 12) for _ in range(60)], [sentence(rng, 1, 60) for _ in range(60)]
 
 
-def score(folder: Path, texts, precision: str = "fp32", **options) -> np.ndarray:
+def score(folder: Path, texts, precision: str = "fp32", runtime: str = "torch", **options) -> np.ndarray:
     config = TeacherConfig(model=str(folder), batch_tokens=400, max_length=64, **options)
     tokenizer = load_tokenizer(folder)
     columns = [tokenize(tokenizer, column) for column in texts]
-    return teacher_class(config.kind).load(config, folder, Host("cpu", precision)).score(*columns).values
+    return teacher_class(config.kind).load(config, folder, Host("cpu", precision, runtime)).score(*columns).values
 
 
+@pytest.mark.parametrize("runtime", ["torch", "onnx"])
 @pytest.mark.parametrize("name", list(CLASSIFIERS))
-def test_classifiers(name: str, tmp_path, texts) -> None:
+def test_classifiers(name: str, runtime: str, tmp_path, texts, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))  # exported graphs
     folder = CLASSIFIERS[name](tmp_path / name)
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForSequenceClassification.from_pretrained(folder, attn_implementation="eager").eval()
@@ -54,14 +56,16 @@ def test_classifiers(name: str, tmp_path, texts) -> None:
             model(**tokenizer(q, p, truncation=True, max_length=64, return_tensors="pt")).logits[0].numpy()
             for q, p in zip(*texts, strict=True)
         ]
-    found = score(folder, texts)
+    found = score(folder, texts, runtime=runtime)
     assert found.dtype == np.float32
     assert np.std(expected, axis=0).min() > 0.01
     np.testing.assert_allclose(found, expected, atol=2e-5)
 
 
+@pytest.mark.parametrize("runtime", ["torch", "onnx"])
 @pytest.mark.parametrize("pooling", ["mean", "cls"])
-def test_bi_encoder(pooling: str, tmp_path, texts) -> None:
+def test_bi_encoder(pooling: str, runtime: str, tmp_path, texts, monkeypatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = bert_base(tmp_path / "base")
     tokenizer, model = AutoTokenizer.from_pretrained(folder), AutoModel.from_pretrained(folder).eval()
 
@@ -72,7 +76,7 @@ def test_bi_encoder(pooling: str, tmp_path, texts) -> None:
 
     with torch.no_grad():
         expected = [float(embed(q) @ embed(p)) for q, p in zip(*texts, strict=True)]
-    found = score(folder, texts, kind="bi_encoder", pooling=pooling)
+    found = score(folder, texts, runtime=runtime, kind="bi_encoder", pooling=pooling)
     np.testing.assert_allclose(found[:, 0], expected, atol=2e-5)
 
 

@@ -59,6 +59,7 @@ class Job:
         corpus: name of the corpus.
         corpus_fingerprint: keys the token cache.
         views: the teachers, by name.
+        bound: (split, teacher) -> fingerprint of the store when this run began; labels go to no other.
         config: of the first of them; the others differ in `question_pattern` alone.
         folder: folder, package or Hub id, resolved on every node.
         host: device and number format that bind the stores.
@@ -71,6 +72,7 @@ class Job:
     corpus: str
     corpus_fingerprint: str
     views: dict[str, View]
+    bound: dict[tuple[str, str], str]
     config: TeacherConfig
     folder: str
     host: Host
@@ -90,4 +92,9 @@ class Job:
         return f"{corpus_folder(self.corpus, split)}/{shard}"
 
     def rejected_path(self, split: str, teacher: str, shard: str) -> str:
-        return f"rejected/{self.corpus}/{split}-{teacher}-{shard}"
+        return rejected_path(self.corpus, split, teacher, shard)
+
+
+def rejected_path(corpus: str, split: str, teacher: str, shard: str) -> str:
+    """Return where the rows of a shard lie that a teacher could not score."""
+    return f"rejected/{corpus}/{split}-{teacher}-{shard}"

@@ -21,7 +21,7 @@ from tmkd.labelling.plan import Plan, plan_labels
 from tmkd.labelling.pool import HELPER_CPUS, Nodes, Pool, plan_pool
 from tmkd.labelling.publish import publish
 from tmkd.labelling.read import read_tokenise
-from tmkd.labelling.report import LabelReport
+from tmkd.labelling.report import Done, LabelReport
 from tmkd.labelling.score import Score
 from tmkd.teachers.config import TeacherConfig
 from tmkd.workspace import Workspace
@@ -34,6 +34,7 @@ def label_corpus(
     teachers: Mapping[str, TeacherConfig],
     folder: Path | str,
     relabel: bool = False,
+    requeue: bool = False,
 ) -> dict[str, LabelReport]:
     """Publish the soft labels of ``teachers`` for every shard of ``splits`` that has none yet.
 
@@ -49,6 +50,7 @@ def label_corpus(
             encoded once.
         folder: their model: a folder that every node can read, ``package:NAME`` or a Hub id.
         relabel: delete their labels of these splits first where something else made them.
+        requeue: label shards with rejected rows again, now that what was wrong with them is mended.
 
     Returns:
         What was done, a teacher.
@@ -58,42 +60,37 @@ def label_corpus(
             go together, or other weights or settings made the labels that are there.
     """
     started = time.monotonic()
-    plan = plan_labels(workspace, corpus, splits, teachers, str(folder), relabel)
-    counts = _run(plan, next(iter(teachers.values()))) if plan.todo else Counter()
-    for (split, _), store in plan.stores.items():
+    plan = plan_labels(workspace, corpus, splits, teachers, str(folder), relabel, requeue)
+    done = run(plan, next(iter(teachers.values())), plan.todo) if plan.todo else Done()
+    for (split, name), store in plan.stores.items():
         if store.manifest is None:
-            store.compact(corpus.shards(split))
+            store.compact(corpus.shards(split), done.counts(split, name))
     seconds = time.monotonic() - started
-    reports = {name: _report(plan, name, counts, seconds) for name in teachers}
+    reports = {name: done.report(name, plan.done(name), seconds) for name in teachers}
     for report in reports.values():
         report.show(workspace.show(f"rejected/{corpus.name}"))
     return reports
 
 
-def _report(plan: Plan, teacher: str, counts: Counter[tuple[str, str]], seconds: float) -> LabelReport:
-    pairs = counts[teacher, "pairs"]
-    return LabelReport(
-        teacher,
-        pairs,
-        plan.missing(teacher),
-        plan.done(teacher),
-        counts[teacher, "rejected"],
-        seconds,
-        pairs / seconds,
-    )
+def run(plan: Plan, config: TeacherConfig, todo: Mapping[tuple[str, str], list[str]], pool: Pool | None = None) -> Done:
+    """Run the pipeline over shards of a plan.
 
-
-def _run(plan: Plan, config: TeacherConfig) -> Counter[tuple[str, str]]:
-    """Run the pipeline over the missing shards; return how many pairs each teacher scored and rejected."""
+    Args:
+        plan: what binds the labels.
+        config: of the plan's first teacher.
+        todo: (split, shard) -> teachers that are to label it.
+        pool: actors; by default what the recipe asks for and the cluster has.
+    """
     connect(os.environ.get("TMKD_VERBOSE") == "1")
-    todo, workspace, corpus, names = plan.todo, plan.workspace, plan.corpus, list(plan.views)
-    pool = plan_pool(config.resources, plan.host.device, Nodes.now(), len(todo), names[0])
+    workspace, corpus, names = plan.workspace, plan.corpus, list(plan.views)
+    pool = pool or plan_pool(config.resources, plan.host.device, Nodes.now(), len(todo), names[0])
     total = _expected_pairs(corpus, list(todo))
     job = Job(
         workspace=workspace,
         corpus=corpus.name,
         corpus_fingerprint=corpus.fingerprint,
         views=plan.views,
+        bound={place: str(store.fingerprint) for place, store in plan.stores.items()},
         config=config,
         folder=plan.folder,
         host=plan.host,
@@ -103,16 +100,12 @@ def _run(plan: Plan, config: TeacherConfig) -> Counter[tuple[str, str]]:
     )
     for place in {(split, name) for (split, _), missing in todo.items() for name in missing}:
         plan.stores[place].open_again()
-    counts: Counter[tuple[str, str]] = Counter()
+    done = Done()
     with watch_progress(job.task, f"labels of {' and '.join(names)}", total, "pairs") as bar:
-        done = 0
         for row in _shards_done(job, pool, todo):
-            done += int(row["pairs"])
-            for teacher, rejected in zip(row["teachers"], row["rejected"], strict=True):
-                counts[str(teacher), "pairs"] += int(row["pairs"])
-                counts[str(teacher), "rejected"] += int(rejected)
-        bar.set(done, done)
-    return counts
+            done.add(row)
+        bar.set(done.pairs, done.pairs)
+    return done
 
 
 def _expected_pairs(corpus: Corpus, todo: list[tuple[str, str]]) -> int:

@@ -6,16 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import ray
-import torch
-
-from tmkd.cluster import connect
-from tmkd.errors import UserError
+from tmkd.labelling.hosts import Choice, Probing, choose_host
 from tmkd.labelling.job import Corpus, View
-from tmkd.labelling.pool import HELPER_CPUS, Nodes
 from tmkd.models.folders import local_folder
 from tmkd.runtimes.host import Host
-from tmkd.runtimes.precision import resolve_precision
 from tmkd.soft_labels.store import LabelStore
 from tmkd.teachers.base import Card
 from tmkd.teachers.classes import match_classes
@@ -59,7 +53,8 @@ def plan_labels(
     splits: Sequence[str],
     teachers: Mapping[str, TeacherConfig],
     folder: str,
-    relabel: bool,
+    relabel: bool = False,
+    requeue: bool = False,
 ) -> Plan:
     """Check that a model's teachers can label a corpus, bind their stores, and list what is missing.
 
@@ -77,16 +72,25 @@ def plan_labels(
         if corpus.shards(split)
     }
     bound = None if relabel else next((s.identity for s in stores.values() if s.identity), None)
-    host = _host(config, bound)
     if relabel or any(store.identity is None for store in stores.values()):
         teacher_class(config.kind).load(config, path, Host("cpu", "fp32"))  # a headless model must not bind a store
-    views = {name: View(each.question_pattern, card.identity(each, host), order) for name, each in teachers.items()}
+    pairs = sum(corpus.rows(split) for split in dict.fromkeys(split for split, _ in stores))
+    probing = Probing(workspace, corpus, next(iter(stores))[0], first, folder, pairs) if stores else None
+    choice = choose_host(config, bound, probing)
+    views = {name: _view(each, card, order, choice) for name, each in teachers.items()}
     for (split, name), store in stores.items():
         wanted = _store_identity(views[name], card, corpus, split)
         if relabel and store.identity not in (None, wanted):
             store.clear()
         store.bind(wanted)
-    return Plan(workspace, corpus, folder, host, views, stores, _todo(corpus, stores))
+        if requeue:
+            store.requeue(corpus.shards(split))
+    return Plan(workspace, corpus, folder, choice.host, views, stores, _todo(corpus, stores))
+
+
+def _view(config: TeacherConfig, card: Card, order: list[int], choice: Choice) -> View:
+    probe = {"probe": choice.figures} if choice.figures else {}
+    return View(config.question_pattern, {**card.identity(config, choice.host), **probe}, order)
 
 
 def _todo(corpus: Corpus, stores: Mapping[tuple[str, str], LabelStore]) -> dict[tuple[str, str], list[str]]:
@@ -106,37 +110,3 @@ def _store_identity(view: View, card: Card, corpus: Corpus, split: str) -> dict[
         "classes": classes,
         "column_order": view.order,
     }
-
-
-def _host(config: TeacherConfig, bound: dict[str, Any] | None) -> Host:
-    """Return device and precision: what the recipe fixes, else what bound the store, else the cluster's best."""
-    device: str = config.resources.device
-    if device == "auto" and config.resources.gpus_per_actor == 0:
-        device = "cpu"
-    if device == "auto" and bound is not None:
-        device = str(bound["backend"]).removeprefix("torch-")
-    if device == "auto":
-        connect()
-        device = "cuda" if Nodes.now().gpus > 0 else "cpu"
-    if config.precision != "auto":
-        return Host(device, config.precision)
-    if bound is not None and bound["backend"] == f"torch-{device}":
-        return Host(device, str(bound["dtype"]))
-    return Host(device, _best_precision(config, device))
-
-
-def _best_precision(config: TeacherConfig, device: str) -> str:
-    """Resolve ``auto`` where the actors will run: here on a single machine, else on a node of theirs."""
-    connect()
-    nodes = Nodes.now()
-    here = torch.cuda.is_available() if device == "cuda" else nodes.count == 1
-    if here:
-        return resolve_precision("auto", device)
-    if device == "cuda" and not nodes.gpus:
-        raise UserError(
-            "precision: auto cannot be resolved before a GPU node is there; set it to bf16 or fp32 in the recipe"
-        )
-    share = 0.0 if device == "cpu" else 1.0 if config.resources.gpus_per_actor == "auto" else 0.01
-    ask = ray.remote(num_cpus=HELPER_CPUS, num_gpus=share)(resolve_precision)
-    answer: str = ray.get(ask.remote("auto", device))
-    return answer

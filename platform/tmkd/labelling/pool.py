@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import ray
 
@@ -53,6 +53,10 @@ class Pool:
     gpus: float
     threads: int
     helpers: int
+
+    def of_one(self) -> Pool:
+        """Return a pool with a single actor of this size."""
+        return replace(self, smallest=1, largest=1)
 
 
 def plan_pool(resources: ResourcesConfig, device: str, nodes: Nodes, shards: int, teacher: str) -> Pool:

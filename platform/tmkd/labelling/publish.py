@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tmkd.errors import UserError
 from tmkd.labelling.job import TEXT_COLUMNS, Job, Row
 from tmkd.soft_labels.store import storable
 
 IntArray = npt.NDArray[np.int64]
+STAGES = ("reading", "scoring", "publishing")
 NOT_FINITE = "score is not finite"
 
 
@@ -21,9 +24,11 @@ def publish(row: Row, job: Job) -> Row:
 
     Returns:
         ``split``, ``shard``, ``teachers``, ``pairs`` and ``rejected`` (counts, the latter one a teacher), ``fault``
-        (what stopped it, or nothing).
+        (what stopped it, or nothing), and the seconds of ``reading``, ``scoring`` and ``publishing``.
     """
-    done = {"split": row["split"], "shard": row["shard"], "teachers": [], "pairs": 0, "rejected": [], "fault": ""}
+    started = time.perf_counter()
+    done: Row = {"split": row["split"], "shard": row["shard"], "teachers": [], "pairs": 0, "rejected": [], "fault": ""}
+    done |= dict.fromkeys(STAGES, 0.0)
     if row.get("fault"):
         return {**done, "fault": row["fault"]}
     split, shard, ids = str(row["split"]), str(row["shard"]), np.asarray(row["ids"])
@@ -32,10 +37,17 @@ def publish(row: Row, job: Job) -> Row:
         logits = np.asarray(row[f"{teacher}:logits"], dtype=np.float32)
         bad = np.flatnonzero(~storable(logits))
         reasons = {int(position): reason for position, reason in json.loads(row[f"{teacher}:faults"]).items()}
-        _publish_rejected(job, split, shard, teacher, ids, {row: reasons.get(row) for row in bad.tolist()})
-        job.store(split, teacher).publish(shard, ids, logits)
+        store = job.store(split, teacher)
+        if store.fingerprint != job.bound[split, teacher]:
+            return {**done, "fault": f"{store.folder}: another run has bound these labels anew; run this again"}
+        try:
+            _publish_rejected(job, split, shard, teacher, ids, {row: reasons.get(row) for row in bad.tolist()})
+            store.publish(shard, ids, logits)
+        except UserError as error:  # no room, no permission, no such bucket: nothing of this shard counts as done
+            return {**done, "fault": str(error)}
         rejected.append(len(bad))
-    return {**done, "teachers": teachers, "pairs": len(ids), "rejected": rejected}
+    seconds = {"reading": row["reading"], "scoring": row["scoring"], "publishing": time.perf_counter() - started}
+    return {**done, "teachers": teachers, "pairs": len(ids), "rejected": rejected, **seconds}
 
 
 def _publish_rejected(

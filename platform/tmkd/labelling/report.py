@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from tmkd.console import note, warn
 
@@ -38,4 +40,41 @@ class LabelReport:
         kept = self.pairs - self.rejected
         note(f"  {self.teacher}: {self.pairs:,} in = {kept:,} kept + {self.rejected:,} rejected{skipped}")
         if self.rejected:
-            warn(f"{self.rejected:,} rejected pair(s), each with its reason: {where}")
+            warn(f"{self.rejected:,} rejected pair(s), each with its reason: {where}; --requeue scores them again")
+
+
+@dataclass
+class Done:
+    """What the shards of a run came to, as they are published.
+
+    Attributes:
+        shards: (split, teacher) -> shard -> its pairs and how many of them were rejected.
+        pairs: of all shards, each once.
+        reading, scoring, publishing: seconds that processes spent in each stage, which overlap.
+    """
+
+    shards: dict[tuple[str, str], dict[str, tuple[int, int]]] = field(default_factory=dict)
+    pairs: int = 0
+    reading: float = 0.0
+    scoring: float = 0.0
+    publishing: float = 0.0
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count one published shard."""
+        self.pairs += int(row["pairs"])
+        self.reading += float(row["reading"])
+        self.scoring += float(row["scoring"])
+        self.publishing += float(row["publishing"])
+        for teacher, rejected in zip(row["teachers"], row["rejected"], strict=True):
+            shards = self.shards.setdefault((str(row["split"]), str(teacher)), {})
+            shards[str(row["shard"])] = (int(row["pairs"]), int(rejected))
+
+    def counts(self, split: str, teacher: str) -> dict[str, tuple[int, int]]:
+        """Return the pairs and rejected pairs of the shards that one teacher labelled in this run."""
+        return self.shards.get((split, teacher), {})
+
+    def report(self, teacher: str, skipped: int, seconds: float) -> LabelReport:
+        """Return one teacher's report; ``skipped`` shards were done before."""
+        found = [counts for (_, name), shards in self.shards.items() if name == teacher for counts in shards.values()]
+        pairs, rejected = sum(pairs for pairs, _ in found), sum(bad for _, bad in found)
+        return LabelReport(teacher, pairs, len(found), skipped, rejected, seconds, pairs / seconds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 from tmkd.cluster import progress_poster, setup_worker
 from tmkd.errors import UserError
@@ -38,8 +39,11 @@ class Score:
         post = progress_poster(self.job.task, f"{row['split']}/{row['shard']}")
         teachers = [str(name) for name in row["teachers"]]
         passage, *questions = (Ragged(row[f"{c}:values"], row[f"{c}:offsets"]) for c in (PASSAGE, *teachers))
+        started = time.perf_counter()
         found = self._loaded.score_views(questions, passage, lambda done: post(done, self.job.pairs))
-        result: Row = {"split": row["split"], "shard": row["shard"], "teachers": teachers, "ids": row["ids"]}
+        seconds = time.perf_counter() - started
+        result: Row = {key: row[key] for key in ("split", "shard", "ids", "reading")}
+        result |= {"teachers": teachers, "scoring": seconds}
         for name, scored in zip(teachers, found, strict=True):
             result[f"{name}:logits"] = scored.values[:, self.job.views[name].order]
             result[f"{name}:faults"] = json.dumps(scored.faults)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tmkd.config import apply_overrides, parse
@@ -16,12 +16,21 @@ from tmkd.pipeline.recipe import Recipe, read
 Step = Callable[[Any], dict[str, Any]]
 SWITCHES = ("recipe", "workspace", "fixture", "json", "verbose", "help", "remake", "relabel")
 USER_MISTAKE = 2
+EXIT_STATUS = "exit_status"
+"""Key of a step's result that becomes the job's exit status and is not printed."""
 INTERRUPTED = 130
 REMAKE = {"remake": "make the corpus again although one is there (its sources have changed)"}
 RELABEL = {"relabel": "make stale soft labels (and what they hang on) again, at their cost"}
 
 
-def main(job: str, what: str, step: Step, next_command: str | None, argv: Sequence[str] | None = None) -> int:
+def main(
+    job: str,
+    what: str,
+    step: Step,
+    next_command: str | None,
+    argv: Sequence[str] | None = None,
+    own: Mapping[str, str] | None = None,
+) -> int:
     """Run one job; returns its exit status.
 
     Args:
@@ -30,13 +39,15 @@ def main(job: str, what: str, step: Step, next_command: str | None, argv: Sequen
         step: takes a `tmkd.pipeline.context.Context` and returns the result that ``--json`` prints.
         next_command: what the user would run next.
         argv: the switches; those of this process by default.
+        own: switches that only this job has -> their meaning; those given are in `Context.asked`.
     """
-    made = parser(job, what, {**REMAKE, **RELABEL})
+    made = parser(job, what, {**REMAKE, **RELABEL, **(own or {})})
     switches, rest = made.parse_known_args(sys.argv[1:] if argv is None else list(argv))
     if switches.help:
         print(page(made))
         return 0
     quiet_libraries(switches.verbose)
+    switches.asked = frozenset(name for name in own or {} if getattr(switches, name))
     try:
         result = _run(job, switches, overrides_from(rest), step, next_command)
     except UserError as error:
@@ -45,9 +56,10 @@ def main(job: str, what: str, step: Step, next_command: str | None, argv: Sequen
     except KeyboardInterrupt:
         warn("interrupted; the same command goes on from here")
         return INTERRUPTED
+    status = int(result.pop(EXIT_STATUS, 0))
     if switches.json:
         print(json.dumps(result, default=str), flush=True)
-    return 0
+    return status
 
 
 def overrides_from(rest: Sequence[str]) -> dict[str, str]:

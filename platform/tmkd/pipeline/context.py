@@ -33,6 +33,7 @@ class Context:
         workspace: where everything lands.
         tracker, run: MLflow, and the parent run of this job; its children are the trainings.
         relabel: whether labels (and what they hang on) may be made again at their cost.
+        asked: the job's own switches that were given.
         remake: whether a corpus whose sources have changed is made again.
         log: of the steps, for the summary table.
     """
@@ -43,6 +44,7 @@ class Context:
     run: RunHandle
     relabel: bool = False
     remake: bool = False
+    asked: frozenset[str] = frozenset()
     log: list[StepRecord] = field(default_factory=list)
 
     @property

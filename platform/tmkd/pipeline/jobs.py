@@ -8,6 +8,12 @@ from tmkd.corpus.manifest import CorpusManifest
 from tmkd.pipeline.cli import main
 from tmkd.pipeline.context import Context
 
+LABEL_SWITCHES = {
+    "plan": "label one shard a teacher and say what the rest will take (see --labelling.*)",
+    "verify": "audit every label that is there and label nothing; the exit status is 1 if anything is wrong",
+    "requeue": "label shards with rejected rows again",
+}
+
 
 def prepare_corpus() -> int:
     """Run ``jobs/prepare_corpus.py``."""
@@ -24,7 +30,7 @@ def train_teachers() -> int:
 def label_corpus() -> int:
     """Run ``jobs/label_corpus.py``."""
     return main("label_corpus", "Let every teacher score the corpus; finished shards are not done again.", _labels,
-                "python jobs/tmkd_pretrain.py")  # fmt: skip
+                "python jobs/tmkd_pretrain.py", own=LABEL_SWITCHES)  # fmt: skip
 
 
 def tmkd_pretrain() -> int:
@@ -75,8 +81,13 @@ def _teachers(context: Context) -> dict[str, Any]:
 
 
 def _labels(context: Context) -> dict[str, Any]:
+    from tmkd.pipeline.label_step import forecast_labels, verify_labels
     from tmkd.pipeline.teacher_step import JUDGED
 
+    if "verify" in context.asked:
+        return verify_labels(context)
+    if "plan" in context.asked:
+        return forecast_labels(context)
     corpus = _ready(context, *JUDGED)
     return {"labels": list(context.recipe.teachers), "teachers": _teacher_table(context, corpus)}
 

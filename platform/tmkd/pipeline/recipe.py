@@ -92,6 +92,13 @@ class BaselineRecipe(Config):
     )
 
 
+class LabellingRecipe(Config):
+    """What ``label_corpus.py --plan`` reckons with."""
+
+    actors: int | None = Field(None, ge=1, description="actors a teacher; null = as many as this cluster would start")
+    price_per_hour: float | None = Field(None, ge=0, description="of one actor and what it occupies, for the cost")
+
+
 class EvaluationRecipe(Config):
     """What is measured in the end."""
 
@@ -108,6 +115,7 @@ class Recipe(Config):
     seed: int = Field(0, ge=0, description="of every training; the corpus has its own")
     corpus: CorpusConfig = Field(CorpusConfig(), description="where text comes from")
     teachers: dict[str, TeacherEntry] = Field(description="models that know, by name", min_length=1)
+    labelling: LabellingRecipe = Field(LabellingRecipe(), description="what --plan reckons with")
     student: StudentRecipe = Field(StudentRecipe(), description="what learns")
     pretrain: PretrainRecipe = Field(PretrainRecipe(), description="stage 1")
     finetune: FinetuneRecipe = Field(FinetuneRecipe(), description="stage 2")

@@ -32,7 +32,9 @@ def run_job(
     with tracker.run(recipe.run_name, tags={"job": job}) as run:
         run.params(flat(recipe.model_dump(mode="json")))
         run.text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "recipe.yaml")
-        context = Context(recipe, workspace, tracker, run, relabel=switches.relabel, remake=switches.remake)
+        context = Context(
+            recipe, workspace, tracker, run, relabel=switches.relabel, remake=switches.remake, asked=switches.asked
+        )
         result = step(context)
         run.metrics({f"seconds/{record.step}": record.seconds for record in context.log if record.seconds})
     context.show_summary(next_command or tracker.ui_command)

@@ -13,6 +13,7 @@ from tmkd.labelling.pipeline import label_corpus
 from tmkd.models.build import StudentShape
 from tmkd.models.folders import fetch, local_folder
 from tmkd.pipeline.context import Context
+from tmkd.pipeline.label_plan import compare_with_plan
 from tmkd.pipeline.labels import golden_identity, signal
 from tmkd.pipeline.recipe import TeacherEntry, TeacherTraining
 from tmkd.soft_labels.store import LabelStore
@@ -59,7 +60,10 @@ def _label_group(context: Context, corpus: CorpusManifest, names: list[str], spl
     configs = {name: context.recipe.teachers[name].config() for name in names}
     heading(step)
     folder = teacher_folder(context, names[0])
-    reports = label_corpus(context.workspace, corpus, splits, configs, folder, context.relabel)
+    reports = label_corpus(
+        context.workspace, corpus, splits, configs, folder, context.relabel, requeue="requeue" in context.asked
+    )
+    compare_with_plan(context, corpus, reports)
     made = [report for report in reports.values() if report.shards_done]
     if not made:
         context.record(step, "up to date", 0.0, where)

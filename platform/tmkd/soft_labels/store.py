@@ -7,13 +7,17 @@ before the first shard), one Parquet file a corpus shard with its hash beside it
 
 from __future__ import annotations
 
+import hashlib
 import json
+import time
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tmkd.errors import UserError
 from tmkd.workspace import HASH_SUFFIX, Workspace, fingerprint, labels_folder
@@ -23,6 +27,17 @@ FloatArray = npt.NDArray[np.float32]
 IDENTITY_FILE = "store.json"
 MANIFEST_FILE = "manifest.json"
 FLOAT16_MAX = 65_504.0
+MADE_BY = b"tmkd.store"
+"""Key of a shard's Parquet metadata: fingerprint of the store that it was made for."""
+SMALL: dict[str, Any] = {
+    "column_encoding": {"id": "DELTA_BINARY_PACKED"},
+    "use_dictionary": False,
+    "write_statistics": False,
+}
+"""Ids rise, so their differences take next to nothing: a logit costs less than its two bytes, ids included."""
+CHECKERS = 16
+SWEEP_AFTER_NS = 3600 * 10**9
+"""An hour: whoever was writing such a file is not writing it any more."""
 
 
 class LabelStore:
@@ -75,20 +90,44 @@ class LabelStore:
         """Delete every label and the identity."""
         self.workspace.delete(self.folder)
 
-    def missing(self, shards: Iterable[str], check_bytes: bool = True) -> list[str]:
+    def missing(self, shards: Iterable[str]) -> list[str]:
         """Return the shards that are not done, in the order given.
 
-        Args:
-            shards: names of the corpus's shards.
-            check_bytes: read every file and compare its hash, so that a truncated or flipped one counts as
-                missing; otherwise one listing tells whether file and hash are there (for huge stores).
+        A file that has not changed since `compact` is trusted; any other is read and compared with its hash and
+        with what binds this store, so that a truncated, flipped or stale one counts as missing.
         """
-        present = set(self.workspace.list(self.folder))
-        there = {name for name in present if name + HASH_SUFFIX in present}
-        return [
-            name for name in shards
-            if name not in there or (check_bytes and not self.workspace.is_intact(self._path(name)))
-        ]  # fmt: skip
+        files, known = self.workspace.stats(self.folder), self._index()
+        wanted = list(shards)
+        there = [name for name in wanted if name in files and name + HASH_SUFFIX in files]
+        doubtful = [name for name in there if known.get(name) != [files[name].size, files[name].modified]]
+        unsound = set(self._unsound(doubtful))
+        done = set(there) - unsound
+        return [name for name in wanted if name not in done]
+
+    def fault(self, shard: str) -> str | None:
+        """Say what is wrong with a shard's file; None if it is whole and of this store."""
+        path = self._path(shard)
+        for needed in (path, path + HASH_SUFFIX):
+            if not self.workspace.exists(needed):
+                return f"{needed.rsplit('/', 1)[1]} is not there"
+        data, expected = self.workspace.read_bytes(path), self.workspace.read_bytes(path + HASH_SUFFIX).decode().strip()
+        if hashlib.sha256(data).hexdigest() != expected:
+            return "is truncated or changed: its bytes do not match the hash beside it"
+        schema = pq.read_schema(pa.BufferReader(data))
+        made_by = (schema.metadata or {}).get(MADE_BY, b"").decode()
+        bound = self.fingerprint or ""
+        return None if made_by == bound else f"was made by {made_by or 'nobody knows what'}, the store by {bound}"
+
+    def _unsound(self, names: list[str]) -> list[str]:
+        with ThreadPoolExecutor(CHECKERS) as pool:
+            return [name for name, fault in zip(names, pool.map(self.fault, names), strict=True) if fault]
+
+    def requeue(self, shards: Iterable[str]) -> list[str]:
+        """Withdraw the shards that hold rows without a score, so that they are labelled again; return their names."""
+        withdrawn = [name for name in shards if self.workspace.exists(self._path(name)) and self.rejected(name)]
+        for name in withdrawn:
+            self.workspace.delete(self._path(name))
+        return withdrawn
 
     def publish(self, shard: str, ids: IntArray, logits: FloatArray) -> None:
         """Publish one shard; the same labels give the same bytes.
@@ -104,7 +143,9 @@ class LabelStore:
         columns = logits.shape[1]
         flat = pa.array(values.reshape(-1), mask=np.repeat(~scored, columns))  # Arrow cannot read null lists back
         column = pa.FixedSizeListArray.from_arrays(flat, columns)
-        self.workspace.publish_table(self._path(shard), pa.table({"id": pa.array(ids), "logits": column}))
+        table = pa.table({"id": pa.array(ids), "logits": column})
+        made_by = {MADE_BY: (self.fingerprint or "").encode()}
+        self.workspace.publish_table(self._path(shard), table.replace_schema_metadata(made_by), **SMALL)
 
     def read(self, shard: str) -> tuple[IntArray, FloatArray]:
         """Return ids int64 [n] and logits float32 [n, C] of a shard; NaN rows where the teacher gave no score.
@@ -133,19 +174,43 @@ class LabelStore:
         """Return how many rows of a shard the teacher could not score."""
         return int(np.isnan(self.read(shard)[1]).any(axis=1).sum())
 
-    def compact(self, shards: Iterable[str]) -> None:
-        """Publish ``manifest.json``: rows, rejected rows and hash of every shard, once all are there."""
-        entries: dict[str, dict[str, Any]] = {
-            name: {
-                "rows": self.workspace.row_count(self._path(name)),
-                "rejected": self.rejected(name),
-                "sha256": self.workspace.read_bytes(self._path(name + HASH_SUFFIX)).decode(),
-            }
-            for name in shards
+    def compact(self, shards: Iterable[str], counts: Mapping[str, tuple[int, int]] | None = None) -> None:
+        """Publish ``manifest.json``: rows, rejected rows and hash of every shard, once all are there.
+
+        Args:
+            shards: all of the split's.
+            counts: shard -> its rows and rejected rows, where they are known; other shards are read.
+        """
+        wanted = list(shards)
+        with ThreadPoolExecutor(CHECKERS) as pool:
+            found = pool.map(lambda name: self._entry(name, (counts or {}).get(name)), wanted)
+            entries = dict(zip(wanted, found, strict=True))
+        manifest = {
+            "fingerprint": self.fingerprint,
+            "rows": sum(entry["rows"] for entry in entries.values()),
+            "rejected": sum(entry["rejected"] for entry in entries.values()),
+            "shards": entries,
         }
-        total = sum(entry["rows"] for entry in entries.values())
-        manifest = {"fingerprint": self.fingerprint, "rows": total, "shards": entries}
+        files = self.workspace.stats(self.folder)
+        index = {name: [files[name].size, files[name].modified] for name in wanted}
         self.workspace.publish_json(self._path(MANIFEST_FILE), manifest)
+        self.workspace.publish_json(self._index_path, {"fingerprint": self.fingerprint, "files": index})
+
+    def _entry(self, shard: str, counts: tuple[int, int] | None) -> dict[str, Any]:
+        rows, rejected = counts or (self.workspace.row_count(self._path(shard)), self.rejected(shard))
+        sha256 = self.workspace.read_bytes(self._path(shard + HASH_SUFFIX)).decode()
+        return {"rows": rows, "rejected": rejected, "sha256": sha256}
+
+    @property
+    def _index_path(self) -> str:
+        return f"runs/label_index/{self.folder}.json"
+
+    def _index(self) -> dict[str, list[int]]:
+        """Return size and time of the shards as `compact` last saw them; none where other labels were there then."""
+        if not self.workspace.exists(self._index_path):
+            return {}
+        index = self.workspace.read_json(self._index_path)
+        return dict(index["files"]) if index["fingerprint"] == self.fingerprint else {}
 
     @property
     def manifest(self) -> dict[str, Any] | None:
@@ -154,8 +219,11 @@ class LabelStore:
         return dict(self.workspace.read_json(path)) if self.workspace.exists(path) else None
 
     def open_again(self) -> None:
-        """Withdraw the manifest because shards are to be written."""
+        """Withdraw the manifest because shards are to be written, and sweep what killed processes left half-written."""
         self.workspace.delete(self._path(MANIFEST_FILE))
+        for name, stat in self.workspace.stats(self.folder).items():
+            if name.endswith(".tmp") and time.time_ns() - stat.modified > SWEEP_AFTER_NS:
+                self.workspace.delete(self._path(name))
 
     def location(self, shard: str) -> str:
         """Return the full location of a shard, as users are shown it."""

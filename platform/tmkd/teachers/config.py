@@ -91,9 +91,18 @@ class TeacherConfig(Config):
         description="bi_encoder only: embedding = mean of the token vectors or the first one; auto does what a "
         "sentence-transformers folder says, else mean",
     )
-    precision: Literal["auto", "fp32", "bf16"] = Field(
+    runtime: Literal["auto", "torch", "onnx"] = Field(
+        default="auto", description="what computes; onnx (ONNX Runtime, CPUs only) needs the extra tmkd[onnx]"
+    )
+    precision: Literal["auto", "fp32", "bf16", "int8"] = Field(
         default="auto",
-        description="number format of the encoder (heads stay in fp32); auto takes bf16 where hardware has it",
+        description="number format of the encoder (torch keeps heads in fp32; int8 is onnx's); auto takes bf16 where "
+        "hardware has it",
+    )
+    probe: Literal["auto", "always", "never"] = Field(
+        default="auto",
+        description="try every runtime and precision that is auto on the first shard and take the fastest that stays "
+        "faithful to fp32; auto does so from 100,000 pairs on",
     )
     batch_tokens: Literal["auto"] | int = Field(
         default="auto", description="tokens of a batch, padding included; auto takes 4,096 on a CPU and 65,536 on a GPU"
@@ -119,6 +128,16 @@ class TeacherConfig(Config):
         if groups < 1:
             raise ValueError(f"{pattern!r} has no group; put what the teacher reads in parentheses")
         return pattern
+
+    @model_validator(mode="after")
+    def _runtime_has_precision(self) -> TeacherConfig:
+        if self.runtime == "torch" and self.precision == "int8":
+            raise ValueError("precision int8 is the runtime onnx's; torch has fp32 and bf16")
+        if self.runtime == "onnx" and self.precision == "bf16":
+            raise ValueError("precision bf16 is the runtime torch's; onnx has fp32 and int8")
+        if self.runtime == "onnx" and self.resources.device == "cuda":
+            raise ValueError("runtime onnx runs on CPUs, but resources.device is cuda")
+        return self
 
     @field_validator("batch_tokens")
     @classmethod

@@ -1,0 +1,87 @@
+"""What ``label_corpus.py`` does beside labelling: the plan before, the comparison after, the audit."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+from tmkd.console import heading, note, show_table, warn
+from tmkd.corpus.manifest import CorpusManifest
+from tmkd.errors import UserError
+from tmkd.labelling.forecast import Forecast, forecast
+from tmkd.labelling.verify import verify
+from tmkd.pipeline.cli import EXIT_STATUS
+from tmkd.pipeline.context import Context
+from tmkd.pipeline.corpus_step import ensure_corpus
+from tmkd.pipeline.label_plan import plan_path
+from tmkd.pipeline.teacher_step import ensure_teachers, teacher_folder, views_of_one_model
+
+FAULTY = 1
+SHOWN_FAULTS = 20
+
+
+def forecast_labels(context: Context) -> dict[str, Any]:
+    """Say what labelling will take, teacher by teacher and in all, and keep it for the comparison afterwards."""
+    corpus = ensure_corpus(context)
+    ensure_teachers(context, corpus)
+    heading("plan")
+    recipe = context.recipe
+    splits = [split for split in corpus.splits if corpus.rows(split)]
+    found = []
+    for names in views_of_one_model(recipe.teachers, recipe.in_order()):
+        configs = {name: recipe.teachers[name].config() for name in names}
+        found.append(
+            forecast(
+                context.workspace, corpus, splits, configs, teacher_folder(context, names[0]),
+                recipe.labelling.actors, recipe.labelling.price_per_hour,
+            )
+        )  # fmt: skip
+    _show(found)
+    total = _total(found)
+    context.workspace.publish_json(plan_path(context, corpus), {"teachers": [each.as_json() for each in found]})
+    return {**total, "teachers": [each.as_json() for each in found]}
+
+
+def verify_labels(context: Context) -> dict[str, Any]:
+    """Audit the label stores of the recipe's teachers; the job's exit status tells whether all is well."""
+    corpus = CorpusManifest.load(context.workspace, context.recipe.corpus.name)
+    if corpus is None:
+        raise UserError(f"corpus {context.recipe.corpus.name}: there is none in {context.workspace.show()}")
+    heading("verify")
+    teachers = list(context.recipe.teachers)
+    faults = verify(context.workspace, corpus, list(corpus.splits), teachers)
+    for fault in faults[:SHOWN_FAULTS]:
+        warn(f"soft_labels/{corpus.name}/{fault.split}/{fault.teacher}/{fault.shard}: {fault.reason}")
+    if len(faults) > SHOWN_FAULTS:
+        note(f"  … and {len(faults) - SHOWN_FAULTS} more; --json lists them all")
+    note(f"  {len(faults):,} fault(s) in the soft labels of {', '.join(teachers)}")
+    return {"faults": [asdict(fault) for fault in faults], EXIT_STATUS: FAULTY if faults else 0}
+
+
+def _show(found: list[Forecast]) -> None:
+    rows: list[list[Any]] = [
+        [
+            " and ".join(each.teachers),
+            f"{each.shards:,}",
+            f"{each.pairs:,}",
+            f"{each.bytes / 1e6:.1f}",
+            f"{each.pairs_per_second:.0f}",
+            each.actors,
+            f"{each.hours:.3f}",
+            "-" if each.cost is None else f"{each.cost:.2f}",
+        ]
+        for each in found
+    ]
+    columns = ["teachers", "shards left", "pairs left", "MB", "pairs/s an actor", "actors", "hours", "cost"]
+    show_table("What labelling will take", columns, rows)
+
+
+def _total(found: list[Forecast]) -> dict[str, Any]:
+    costs = [each.cost for each in found if each.cost is not None]
+    return {
+        "shards": sum(each.shards * len(each.teachers) for each in found),
+        "pairs": sum(each.pairs * len(each.teachers) for each in found),
+        "bytes": sum(each.bytes for each in found),
+        "hours": sum(each.hours for each in found),
+        "cost": sum(costs) if costs else None,
+    }

@@ -1,0 +1,33 @@
+"""A whole job in a workspace on S3, as a user runs it: credentials from the environment, and nowhere else."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from s3_server import s3_bucket
+from tmkd.workspace import Workspace
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_stage_1_in_a_bucket(tmp_path) -> None:
+    with s3_bucket() as (bucket, environment):
+        command = [sys.executable, "jobs/tmkd_pretrain.py", "--fixture", "--workspace", f"{bucket}/ws", "--json"]
+        done = subprocess.run(
+            command, cwd=ROOT, env=os.environ | environment | {"XDG_CACHE_HOME": str(tmp_path)},
+            capture_output=True, text=True,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        result = json.loads(done.stdout.strip().splitlines()[-1])
+        workspace = Workspace(f"{bucket}/ws/fixture")
+        files = workspace.list(result["student"])
+        assert "model.safetensors" in files and "config.json" in files
+        for secret in (environment["AWS_SECRET_ACCESS_KEY"], environment["AWS_ACCESS_KEY_ID"]):
+            assert secret not in done.stderr + done.stdout
+        again = subprocess.run([*command[:1], "jobs/label_corpus.py", *command[2:-1], "--verify", "--json"], cwd=ROOT,
+                               env=os.environ | environment | {"XDG_CACHE_HOME": str(tmp_path)},
+                               capture_output=True, text=True)  # fmt: skip
+        assert again.returncode == 0, again.stderr
+        assert json.loads(again.stdout.strip().splitlines()[-1])["faults"] == []

@@ -3,7 +3,7 @@
     python tests/benchmarks/label_costs.py [--pairs 6000] [--workspace DIR]
 
 Three rerankers of one vocabulary (the default base, 6 layers x 384) label the same real pairs one after the other; then
-one of them labels them with a tenth of the rows poisoned (a token without an embedding, a token whose embedding is NaN).
+one of them labels them with a tenth of the rows poisoned (a token without an embedding, one whose embedding is NaN).
 The last line on stdout is the result as JSON.
 """
 

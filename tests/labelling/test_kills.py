@@ -123,10 +123,10 @@ def small_disk(tmp_path) -> Iterator[Path]:
 def test_a_full_disk_is_named_and_what_is_finished_is_kept(small_disk, teacher, labelled, ray_session) -> None:
     bench = make_bench(small_disk, teacher)
     ballast = small_disk / "ballast"
-    with ballast.open("wb") as file, contextlib.suppress(OSError):
+    with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
         while True:
             file.write(bytes(4096))
-    ballast.open("r+b").truncate(ballast.stat().st_size - 120_000)  # room for some shards
+    os.truncate(ballast, ballast.stat().st_size - 120_000)  # room for some shards
     with pytest.raises(
         UserError, match=r"part-\d+\.parquet.*: cannot be written \(.*No space left on device.*make room"
     ):

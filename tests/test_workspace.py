@@ -164,3 +164,10 @@ def test_the_layout_is_the_documented_one() -> None:
     assert corpus_folder("c") == "corpora/c" and corpus_folder("c", "train") == "corpora/c/train"
     assert labels_folder("c", "train", "golden") == "soft_labels/c/train/golden"
     assert shard_name(0) == "part-00000.parquet" and shard_name(123456) == "part-123456.parquet"
+
+
+@pytest.mark.parametrize("uri", ["s3://AKIA:hunter2@bucket/ws", "s3://bucket/ws?secret_key=hunter2"])
+def test_credentials_in_an_address_are_refused_and_not_repeated(uri: str) -> None:
+    with pytest.raises(UserError, match="AWS_ACCESS_KEY_ID") as fault:
+        Workspace.open(uri)
+    assert "hunter2" not in str(fault.value) and "AKIA:" not in str(fault.value)

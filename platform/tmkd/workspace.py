@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.fs as pafs
@@ -68,8 +69,9 @@ class Workspace:
         """Open (and for a local folder, make) a workspace that can be written.
 
         Raises:
-            UserError: if it cannot be written, naming the folder and the cause.
+            UserError: if it cannot be written, naming the folder and the cause; if the address carries credentials.
         """
+        _refuse_credentials(uri)
         is_remote = "://" in uri
         workspace = cls(uri if is_remote else str(Path(uri).expanduser().resolve()))
         probe = f".writable-{uuid.uuid4().hex[:8]}"
@@ -201,6 +203,16 @@ class Workspace:
     def _info(self, path: str) -> pafs.FileInfo:
         filesystem, full = self._resolve(path)
         return filesystem.get_file_info(full)
+
+
+def _refuse_credentials(uri: str) -> None:
+    """Keep secrets out of addresses, which stand in logs, reports and commands to run next."""
+    address = urlsplit(uri)
+    if "://" in uri and ("@" in address.netloc or "secret" in address.query.lower()):
+        raise UserError(
+            f"workspace {address.scheme}://***: credentials belong into the environment (for S3 AWS_ACCESS_KEY_ID and "
+            "AWS_SECRET_ACCESS_KEY, AWS_PROFILE or the machine's role), not into the address"
+        )
 
 
 def _write_local(path: Path, data: bytes) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ from tmkd.config import Tree
 from tmkd.workspace import Workspace
 
 BASE = "fixture/base"
+VOCABULARY = 1500
 WORDS_FROM = ("config.py", "workspace.py", "console.py", "models/student.py", "tasks/features.py", "corpus/config.py")
 SIZES = {"unlabeled_questions": 60, "golden_questions": 20, "validation_questions": 10, "test_questions": 30}
 PACKAGES = ["rich", "pydantic", "fsspec", "networkx", "sqlalchemy"]
@@ -67,14 +70,10 @@ def ensure_base(workspace: Workspace) -> str:
 
 def _make_base(folder: Path) -> None:
     import torch
-    from tokenizers import BertWordPieceTokenizer
     from transformers import BertConfig, BertModel, BertTokenizer
 
-    package = Path(__file__).resolve().parent.parent
-    trainer = BertWordPieceTokenizer()
-    trainer.train([str(package / name) for name in WORDS_FROM], vocab_size=2000, show_progress=False)
     folder.mkdir(parents=True, exist_ok=True)
-    trainer.save_model(str(folder))
+    (folder / "vocab.txt").write_text("\n".join(_vocabulary()) + "\n", encoding="utf-8")
     tokenizer = BertTokenizer(vocab=str(folder / "vocab.txt"))
     tokenizer.save_pretrained(folder)
     torch.manual_seed(0)
@@ -83,3 +82,13 @@ def _make_base(folder: Path) -> None:
         max_position_embeddings=128,
     )  # fmt: skip
     BertModel(config).save_pretrained(folder)
+
+
+def _vocabulary() -> list[str]:
+    """Return special tokens, characters and the most frequent words; the same on every machine."""
+    package = Path(__file__).resolve().parent.parent
+    text = " ".join((package / name).read_text(encoding="utf-8").lower() for name in WORDS_FROM)
+    words = Counter(re.findall(r"[a-z]{2,}", text))
+    frequent = sorted(words, key=lambda word: (-words[word], word))[:VOCABULARY]
+    characters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
+    return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters, *(f"##{c}" for c in characters), *frequent]

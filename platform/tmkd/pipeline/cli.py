@@ -47,6 +47,9 @@ def main(
         print(page(made))
         return 0
     quiet_libraries(switches.verbose)
+    answer = sys.stdout
+    if switches.json:  # whatever a library prints, now or when this process ends, must not stand behind the answer
+        sys.stdout = sys.stderr
     switches.asked = frozenset(name for name in own or {} if getattr(switches, name))
     try:
         result = _run(job, switches, overrides_from(rest), step, next_command)
@@ -58,7 +61,7 @@ def main(
         return INTERRUPTED
     status = int(result.pop(EXIT_STATUS, 0))
     if switches.json:
-        print(json.dumps(result, default=str), flush=True)
+        print(json.dumps(result, default=str), file=answer, flush=True)
     return status
 
 

@@ -21,6 +21,7 @@ from tmkd.console import Bar, progress_bar, quiet_libraries
 
 BOARD_NAME = "tmkd-progress"
 POLL_S = 0.5
+IDLE_WORKER_MS = 60_000
 LOOPBACK = "TMKD_RAY_ON_LOOPBACK"
 """Set where this machine's own cluster, which no other machine can reach, is used."""
 
@@ -42,6 +43,9 @@ def connect(verbose: bool = False) -> None:
     if not os.environ.get("RAY_ADDRESS"):
         _use_own_token()
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        # Ray ends idle workers after a second where actors hold the CPUs: every shard would pay for new processes, and
+        # for their imports, to be read and published.
+        os.environ.setdefault("RAY_idle_worker_killing_time_threshold_ms", str(IDLE_WORKER_MS))
         if not verbose:
             os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         os.environ[LOOPBACK] = "1"

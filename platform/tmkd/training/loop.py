@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from tmkd.cluster import progress_poster, setup_worker
 from tmkd.objectives import SOFT_OBJECTIVES, combine, weighted_terms
-from tmkd.runtimes.precision import resolve_device
+from tmkd.runtimes.precision import resolve_device, set_threads
 from tmkd.training import checkpoints, engine, publish
 from tmkd.training.data import MicroBatch, StageRows
 from tmkd.training.model import HeadersOf, build
@@ -30,7 +30,7 @@ History = dict[str, list[list[float]]]
 def train_stages(plan: Plan, threads: int) -> None:
     """Train the stages of a plan that are not finished; runs in every Ray Train worker."""
     setup_worker()
-    torch.set_num_threads(threads)
+    set_threads(threads)
     device = resolve_device("auto" if ray.train.torch.get_device().type != "cpu" else "cpu")
     engine.prepare_process(device)
     before = 0

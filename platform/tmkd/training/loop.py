@@ -15,7 +15,7 @@ from transformers import PreTrainedModel
 
 from tmkd.cluster import progress_poster, setup_worker
 from tmkd.objectives import SOFT_OBJECTIVES, combine, weighted_terms
-from tmkd.runtimes.precision import resolve_device, set_threads
+from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
 from tmkd.training import checkpoints, engine, publish
 from tmkd.training.data import MicroBatch, StageRows
 from tmkd.training.model import HeadersOf, build
@@ -49,7 +49,9 @@ class StageRun:
         self.rank, self.world = context.get_world_rank(), context.get_world_size()
         self.stage, self.plan, self.device, self.before = stage, plan, device, before
         self.model, self.tokenizer, self.anew = build(stage, plan.workspace)
-        if device == "cpu":  # the backward pass of torch's fused attention is several times slower there
+        if device == "cpu" and resolve_precision(plan.engine.precision, device) == "bf16":
+            # The backward pass of torch's fused attention is several times slower there. In fp32 it stays: plain
+            # attention's batched products differ in the last bit from run to run.
             self.model.set_attn_implementation("eager")
         self.rows = StageRows(stage, plan.workspace, self.tokenizer, plan.engine.shuffle_shards)
         self.engine = engine.start(HeadersOf(self.model), stage.schedule, plan.engine, stage.steps, self.world, device)

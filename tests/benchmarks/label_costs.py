@@ -24,7 +24,7 @@ from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from tmkd.corpus.manifest import CorpusManifest
-from tmkd.labelling.pipeline import run
+from tmkd.labelling.pipeline import run, usual_pool
 from tmkd.labelling.plan import plan_labels
 from tmkd.labelling.report import Done
 from tmkd.teachers.config import TeacherConfig
@@ -52,7 +52,7 @@ def main() -> None:
 def label(workspace: Workspace, corpus: CorpusManifest, name: str, model: Path) -> Done:
     config = TeacherConfig(model=str(model), max_length=MAX_LENGTH)
     plan = plan_labels(workspace, corpus, ["unlabeled"], {name: config}, str(model))
-    return run(plan, config, plan.todo)
+    return run(plan, plan.todo, usual_pool(plan))
 
 
 def seeded(bench: Any, seed: int) -> Path:

@@ -105,6 +105,7 @@ def tmkd_labels(
         pool = actors or switches.threads
         from tmkd.corpus.manifest import CorpusManifest
         from tmkd.labelling.pipeline import run as execute
+        from tmkd.labelling.pipeline import usual_pool
         from tmkd.labelling.plan import plan_labels
         from tmkd.teachers.config import TeacherConfig
         from tmkd.workspace import Workspace
@@ -120,7 +121,7 @@ def tmkd_labels(
         )  # fmt: skip
         started = time.time()
         plan = plan_labels(workspace, corpus, ["unlabeled"], {"t": config}, str(model_folder(switches)))
-        done = execute(plan, config, plan.todo)
+        done = execute(plan, plan.todo, usual_pool(plan))
         files = workspace.stats(f"soft_labels/{corpus.name}/unlabeled/t")
         times = sorted(stat.modified / 1e9 for name, stat in files.items() if name.endswith(".parquet"))
         first = pool  # the first round of shards is the start

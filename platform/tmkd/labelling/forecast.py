@@ -8,11 +8,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tmkd.cluster import connect
 from tmkd.labelling.job import Corpus
-from tmkd.labelling.pipeline import run
+from tmkd.labelling.pipeline import expected_pairs, run, usual_pool
 from tmkd.labelling.plan import plan_labels
-from tmkd.labelling.pool import Nodes, plan_pool
 from tmkd.teachers.config import TeacherConfig
 from tmkd.workspace import HASH_SUFFIX, Workspace
 
@@ -68,18 +66,16 @@ def forecast(
         price_per_hour: of one actor and what it occupies.
     """
     plan = plan_labels(workspace, corpus, splits, teachers, str(folder))
-    names, config = list(teachers), next(iter(teachers.values()))
-    connect()
-    usual = plan_pool(config.resources, plan.host.device, Nodes.now(), max(1, len(plan.todo)), names[0])
+    names, usual = list(teachers), usual_pool(plan)
     actors = actors or usual.largest
     if not plan.todo:
         return Forecast(names, 0, 0, 0, 0.0, 0.0, actors, 0.0, None if price_per_hour is None else 0.0)
     (split, shard), missing = next(iter(plan.todo.items()))
     started = time.monotonic()
-    done = run(plan, config, {(split, shard): missing}, usual.of_one())
+    done = run(plan, {(split, shard): missing}, usual.of_one())
     seconds = time.monotonic() - started
     rest = [place for place in plan.todo if place != (split, shard)]
-    pairs = sum(round(corpus.rows(s) / len(corpus.shards(s))) for s, _ in rest)
+    pairs = expected_pairs(corpus, rest)
     rate = done.pairs / max(done.scoring, 1e-9)
     hours = (seconds - done.scoring + pairs / (rate * actors)) / 3600 if rest else 0.0
     written = sum(_size(workspace, plan.stores[split, name].folder, shard) for name in missing)

@@ -91,9 +91,6 @@ class Job:
     def shard_path(self, split: str, shard: str) -> str:
         return f"{corpus_folder(self.corpus, split)}/{shard}"
 
-    def rejected_path(self, split: str, teacher: str, shard: str) -> str:
-        return rejected_path(self.corpus, split, teacher, shard)
-
 
 def rejected_path(corpus: str, split: str, teacher: str, shard: str) -> str:
     """Return where the rows of a shard lie that a teacher could not score."""

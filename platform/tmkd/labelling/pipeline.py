@@ -61,7 +61,7 @@ def label_corpus(
     """
     started = time.monotonic()
     plan = plan_labels(workspace, corpus, splits, teachers, str(folder), relabel, requeue)
-    done = run(plan, next(iter(teachers.values())), plan.todo) if plan.todo else Done()
+    done = run(plan, plan.todo, usual_pool(plan)) if plan.todo else Done()
     for (split, name), store in plan.stores.items():
         if store.manifest is None:
             store.compact(corpus.shards(split), done.counts(split, name))
@@ -72,26 +72,30 @@ def label_corpus(
     return reports
 
 
-def run(plan: Plan, config: TeacherConfig, todo: Mapping[tuple[str, str], list[str]], pool: Pool | None = None) -> Done:
+def usual_pool(plan: Plan) -> Pool:
+    """Return the actors that the recipe asks for and the cluster has room for."""
+    connect(os.environ.get("TMKD_VERBOSE") == "1")
+    shards = max(1, len(plan.todo))
+    return plan_pool(plan.config.resources, plan.host.device, Nodes.now(), shards, next(iter(plan.views)))
+
+
+def run(plan: Plan, todo: Mapping[tuple[str, str], list[str]], pool: Pool) -> Done:
     """Run the pipeline over shards of a plan.
 
     Args:
         plan: what binds the labels.
-        config: of the plan's first teacher.
         todo: (split, shard) -> teachers that are to label it.
-        pool: actors; by default what the recipe asks for and the cluster has.
+        pool: actors.
     """
-    connect(os.environ.get("TMKD_VERBOSE") == "1")
     workspace, corpus, names = plan.workspace, plan.corpus, list(plan.views)
-    pool = pool or plan_pool(config.resources, plan.host.device, Nodes.now(), len(todo), names[0])
-    total = _expected_pairs(corpus, list(todo))
+    total = expected_pairs(corpus, list(todo))
     job = Job(
         workspace=workspace,
         corpus=corpus.name,
         corpus_fingerprint=corpus.fingerprint,
         views=plan.views,
         bound={place: str(store.fingerprint) for place, store in plan.stores.items()},
-        config=config,
+        config=plan.config,
         folder=plan.folder,
         host=plan.host,
         threads=pool.threads,
@@ -108,7 +112,7 @@ def run(plan: Plan, config: TeacherConfig, todo: Mapping[tuple[str, str], list[s
     return done
 
 
-def _expected_pairs(corpus: Corpus, todo: list[tuple[str, str]]) -> int:
+def expected_pairs(corpus: Corpus, todo: list[tuple[str, str]]) -> int:
     """Return about how many pairs the missing shards hold, without opening any of them."""
     missing = Counter(split for split, _ in todo)
     return sum(round(corpus.rows(split) * count / len(corpus.shards(split))) for split, count in missing.items())

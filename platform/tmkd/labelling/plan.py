@@ -24,6 +24,7 @@ class Plan:
     """The work of one model's teachers on one corpus.
 
     Attributes:
+        config: of the first teacher; the others differ in `question_pattern` alone.
         views: the teachers, by name.
         stores: by (split, teacher), each bound.
         todo: (split, shard) -> teachers whose labels of it are missing, in order.
@@ -33,6 +34,7 @@ class Plan:
     corpus: Corpus
     folder: str
     host: Host
+    config: TeacherConfig
     views: dict[str, View]
     stores: dict[tuple[str, str], LabelStore]
     todo: dict[tuple[str, str], list[str]]
@@ -85,7 +87,7 @@ def plan_labels(
         store.bind(wanted)
         if requeue:
             store.requeue(corpus.shards(split))
-    return Plan(workspace, corpus, folder, choice.host, views, stores, _todo(corpus, stores))
+    return Plan(workspace, corpus, folder, choice.host, config, views, stores, _todo(corpus, stores))
 
 
 def _view(config: TeacherConfig, card: Card, order: list[int], choice: Choice) -> View:

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tmkd.errors import UserError
-from tmkd.labelling.job import TEXT_COLUMNS, Job, Row
+from tmkd.labelling.job import TEXT_COLUMNS, Job, Row, rejected_path
 from tmkd.soft_labels.store import storable
 
 IntArray = npt.NDArray[np.int64]
@@ -53,7 +53,7 @@ def publish(row: Row, job: Job) -> Row:
 def _publish_rejected(
     job: Job, split: str, shard: str, teacher: str, ids: IntArray, reasons: Mapping[int, str | None]
 ) -> None:
-    path, source = job.rejected_path(split, teacher, shard), job.shard_path(split, shard)
+    path, source = rejected_path(job.corpus, split, teacher, shard), job.shard_path(split, shard)
     bad = np.array(list(reasons), dtype=np.int64)
     if not len(bad):
         job.workspace.delete(path)

@@ -40,7 +40,10 @@ class Score:
         teachers = [str(name) for name in row["teachers"]]
         passage, *questions = (Ragged(row[f"{c}:values"], row[f"{c}:offsets"]) for c in (PASSAGE, *teachers))
         started = time.perf_counter()
-        found = self._loaded.score_views(questions, passage, lambda done: post(done, self.job.pairs))
+        try:
+            found = self._loaded.score_views(questions, passage, lambda done: post(done, self.job.pairs))
+        except UserError as error:
+            return {"split": row["split"], "shard": row["shard"], "fault": f"{self.job.key}: {error}"}
         seconds = time.perf_counter() - started
         result: Row = {key: row[key] for key in ("split", "shard", "ids", "reading")}
         result |= {"teachers": teachers, "scoring": seconds}

@@ -14,7 +14,7 @@ from tmkd.errors import UserError
 from tmkd.labelling.job import Corpus, rejected_path
 from tmkd.soft_labels.join import check_ids
 from tmkd.soft_labels.store import LabelStore
-from tmkd.workspace import HASH_SUFFIX, Workspace, corpus_folder
+from tmkd.workspace import Workspace, corpus_folder
 
 READERS = 8
 
@@ -59,7 +59,7 @@ def _verify_store(workspace: Workspace, corpus: Corpus, split: str, teacher: str
             if reason:
                 found.append(Fault(split, teacher, shard, reason))
     known = set(shards)
-    foreign = [name for name in workspace.list(store.folder, ".parquet") if name not in known and name[0] != "."]
+    foreign = [name for name in workspace.list(store.folder, ".parquet") if name not in known]
     found.extend(Fault(split, teacher, name, "is of no shard of the corpus") for name in foreign)
     assert store.identity is not None
     if store.identity.get("corpus") != corpus.split_fingerprint(split):
@@ -77,7 +77,7 @@ def _content_fault(
     except (UserError, pa.ArrowException, OSError) as error:
         return str(error).splitlines()[0]
     path = rejected_path(corpus, split, teacher, shard)
-    rejected = workspace.row_count(path) if workspace.exists(path) and workspace.exists(path + HASH_SUFFIX) else 0
+    rejected = workspace.row_count(path) if workspace.exists(path) else 0
     without_score = int(np.isnan(logits).any(axis=1).sum())
     if rejected != without_score:
         return f"{without_score} row(s) have no score, but {rejected} are in {path}"

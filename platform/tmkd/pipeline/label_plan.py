@@ -20,14 +20,14 @@ def compare_with_plan(context: Context, corpus: CorpusManifest, reports: dict[st
         return
     for plan in context.workspace.read_json(path)["teachers"]:
         done = reports.get(plan["teachers"][0])
-        if list(reports) != plan["teachers"] or done is None or not done.shards_done:
+        if list(reports) != plan["teachers"] or done is None or not 0 < done.shards_done == plan["shards"]:
             continue
+        hours = done.seconds / 3600
         rows = [
             ["shards", plan["shards"], done.shards_done],
             ["pairs", plan["pairs"], done.pairs],
-            ["hours", f"{plan['hours']:.4f}", f"{done.seconds / 3600:.4f}"],
+            ["hours", f"{plan['hours']:.4f}", f"{hours:.4f}"],
         ]
         if plan["cost"] is not None:
-            spent = done.seconds / 3600 * plan["actors"] * (context.recipe.labelling.price_per_hour or 0)
-            rows.append(["cost", f"{plan['cost']:.4f}", f"{spent:.4f}"])
+            rows.append(["cost", f"{plan['cost']:.4f}", f"{plan['cost'] * hours / plan['hours']:.4f}"])
         show_table("Plan and fact", ["", "plan", "fact"], rows)

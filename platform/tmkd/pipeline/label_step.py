@@ -1,4 +1,4 @@
-"""What ``label_corpus.py`` does beside labelling: the plan before, the comparison after, the audit."""
+"""What ``label_corpus.py`` does beside labelling: the plan before, the audit after."""
 
 from __future__ import annotations
 

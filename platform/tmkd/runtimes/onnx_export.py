@@ -6,6 +6,7 @@ import os
 import tempfile
 import uuid
 import warnings
+from importlib.metadata import version
 from pathlib import Path
 
 import torch
@@ -29,11 +30,9 @@ def available() -> bool:
     return True
 
 
-def versions() -> str:
+def onnx_version() -> str:
     """Return the version of ONNX Runtime, part of what binds a label store."""
-    import onnxruntime
-
-    return str(onnxruntime.__version__)
+    return version("onnxruntime")
 
 
 def graph_of(network: Network, precision: str, key: str) -> Path:
@@ -50,7 +49,7 @@ def graph_of(network: Network, precision: str, key: str) -> Path:
     if not available():
         raise UserError('runtime onnx: ONNX Runtime is not installed; pip install "tmkd[onnx]", or set runtime: torch')
     kind = type(network).__name__
-    name = fingerprint([key, kind, getattr(network, "pooling", None), OPSET, torch.__version__, versions()])
+    name = fingerprint([key, kind, getattr(network, "pooling", None), OPSET, torch.__version__, onnx_version()])
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tmkd" / "onnx"
     path = folder / f"{name}-{precision}.onnx"
     if not path.is_file():

@@ -104,8 +104,13 @@ class LabelStore:
         done = set(there) - unsound
         return [name for name in wanted if name not in done]
 
-    def fault(self, shard: str) -> str | None:
-        """Say what is wrong with a shard's file; None if it is whole and of this store."""
+    def fault(self, shard: str, bound: str | None = None) -> str | None:
+        """Say what is wrong with a shard's file; None if it is whole and of this store.
+
+        Args:
+            shard: name of the corpus shard.
+            bound: the store's fingerprint, where it is known already.
+        """
         path = self._path(shard)
         for needed in (path, path + HASH_SUFFIX):
             if not self.workspace.exists(needed):
@@ -115,12 +120,14 @@ class LabelStore:
             return "is truncated or changed: its bytes do not match the hash beside it"
         schema = pq.read_schema(pa.BufferReader(data))
         made_by = (schema.metadata or {}).get(MADE_BY, b"").decode()
-        bound = self.fingerprint or ""
+        bound = bound or self.fingerprint or ""
         return None if made_by == bound else f"was made by {made_by or 'nobody knows what'}, the store by {bound}"
 
     def _unsound(self, names: list[str]) -> list[str]:
+        bound = self.fingerprint
         with ThreadPoolExecutor(CHECKERS) as pool:
-            return [name for name, fault in zip(names, pool.map(self.fault, names), strict=True) if fault]
+            faults = pool.map(lambda name: self.fault(name, bound), names)
+            return [name for name, fault in zip(names, faults, strict=True) if fault]
 
     def requeue(self, shards: Iterable[str]) -> list[str]:
         """Withdraw the shards that hold rows without a score, so that they are labelled again; return their names."""

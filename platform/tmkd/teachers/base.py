@@ -14,6 +14,7 @@ from tmkd.runtimes.base import Progress, Scored, no_progress
 from tmkd.runtimes.batching import MAX_ROWS, default_tokens
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import Network
+from tmkd.runtimes.onnx_export import onnx_version
 from tmkd.runtimes.opening import open_runtime
 from tmkd.tasks.features import Features, Ragged, Template
 from tmkd.tasks.tokens import vocabulary_fingerprint
@@ -49,6 +50,7 @@ class Card:
             "temperature": 1.0,
             "columns": self.columns,
             "backend": host.backend,
+            **({"onnxruntime": onnx_version()} if host.runtime == "onnx" else {}),
             "dtype": host.precision,
             "batch": f"longest first, {tokens} tokens, {MAX_ROWS} rows",
             "scorer_version": SCORER_VERSION,

@@ -12,7 +12,8 @@ import pytest
 import ray
 
 from tmkd import cluster
-from tmkd.cluster import cluster_size, connect, progress_poster, watch_progress
+from tmkd.cluster import cluster_size, connect, progress_poster, users_mistake, watch_progress
+from tmkd.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 LOCAL = pytest.mark.skipif("RAY_ADDRESS" in os.environ, reason="this is somebody else's cluster")
@@ -27,6 +28,20 @@ def test_connecting_twice_keeps_the_cluster() -> None:
 def test_there_are_two_cpus_at_least_so_that_training_and_labelling_fit() -> None:
     cpus, gpus = cluster_size()
     assert cpus >= 2 and gpus >= 0
+
+
+def test_a_user_s_mistake_in_a_task_comes_back_as_it_was_said() -> None:
+    @ray.remote(num_cpus=0)
+    def task(kind: type[Exception]) -> None:
+        raise kind("teachers.a.model: no such folder")
+
+    with pytest.raises(ray.exceptions.RayTaskError) as wrapped:
+        ray.get(task.remote(UserError))
+    assert type(found := users_mistake(wrapped.value)) is UserError
+    assert str(found) == "teachers.a.model: no such folder"
+    with pytest.raises(ray.exceptions.RayTaskError) as other:
+        ray.get(task.remote(ValueError))
+    assert users_mistake(other.value) is None
 
 
 @LOCAL

@@ -18,6 +18,7 @@ from ray._private import ray_constants
 from ray._raylet import Config  # type: ignore[attr-defined]
 
 from tmkd.console import Bar, progress_bar, quiet_libraries
+from tmkd.errors import UserError
 
 BOARD_NAME = "tmkd-progress"
 POLL_S = 0.5
@@ -49,10 +50,24 @@ def connect(verbose: bool = False) -> None:
         if not verbose:
             os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         os.environ[LOOPBACK] = "1"
-        options |= {"num_cpus": max(2, os.cpu_count() or 2), "include_dashboard": False}
+        options |= {"num_cpus": max(2, usable_cores()), "include_dashboard": False}
     if os.environ.get(LOOPBACK):  # also in a process that joins such a cluster, which inherits the mark
         ray_constants.ENABLE_RAY_CLUSTER = False  # Ray's own switch for "no other machine joins": it binds to loopback
     ray.init(**options)
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may run on: those it is pinned to, where it is."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def users_mistake(error: BaseException | None) -> UserError | None:
+    """Return the user's mistake that Ray has wrapped into errors of its own; None where there is none."""
+    while error is not None:
+        if type(error) is UserError:  # Ray's wrappers are subclasses of it, with a trace in their text
+            return error
+        error = getattr(error, "cause", None) or error.__cause__
+    return None
 
 
 def setup_worker() -> None:

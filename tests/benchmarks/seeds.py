@@ -3,16 +3,22 @@
     python tests/benchmarks/seeds.py --recipe docs --seeds 3 --workspace study -- --student.layers 2
 
 Each seed runs ``jobs/evaluate.py`` in a workspace of its own, so that an interrupted study goes on where it was. What
-stands behind ``--`` is handed to the job. The last line on stdout is the summary as JSON.
+stands behind ``--`` is handed to the job. ``--at_once 2`` runs two seeds beside each other, each on its share of the
+cores: starts and single-threaded parts overlap, but timings then mean little. The last line on stdout is the summary as
+JSON.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import queue
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,18 +36,30 @@ def main() -> None:
     parser.add_argument("--recipe", default="docs")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--workspace", default="workspace/study")
+    parser.add_argument("--at_once", type=int, default=1)
     parser.add_argument("rest", nargs="*")
     switches = parser.parse_args()
-    results = [run(switches, seed) for seed in range(switches.seeds)]
+    cores = sorted(os.sched_getaffinity(0))
+    shares: queue.Queue[list[int]] = queue.Queue()
+    for part in range(switches.at_once):
+        shares.put(cores[part :: switches.at_once])
+    with ThreadPoolExecutor(switches.at_once) as pool:
+        results = list(pool.map(partial(run, switches, shares), range(switches.seeds)))
     print(json.dumps(summary(results), indent=1))
 
 
-def run(switches: argparse.Namespace, seed: int) -> dict:
-    """Run one seed's whole pipeline; returns the job's result and the seconds it took."""
+def run(switches: argparse.Namespace, shares: queue.Queue[list[int]], seed: int) -> dict:
+    """Run one seed's whole pipeline on a share of the cores; returns the job's result and the seconds it took."""
     words = [sys.executable, str(ROOT / "jobs" / "evaluate.py"), "--recipe", switches.recipe, "--json"]
     words += ["--workspace", f"{switches.workspace}/seed-{seed}", "--seed", str(seed), "--corpus.seed", str(seed)]
-    started = time.monotonic()
-    done = subprocess.run([*words, *switches.rest], stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
+    started, share = time.monotonic(), shares.get()
+    if switches.at_once > 1:
+        pinned = ",".join(map(str, share))
+        words = ["taskset", "--cpu-list", pinned, *words, "--training.cpus_per_worker", str(len(share))]
+    try:
+        done = subprocess.run([*words, *switches.rest], stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)
+    finally:
+        shares.put(share)
     result = json.loads(done.stdout.strip().splitlines()[-1])
     return {**result, "total_seconds": time.monotonic() - started}
 

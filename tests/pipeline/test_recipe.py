@@ -52,6 +52,14 @@ def test_a_miniature_asks_no_trained_teacher_for_more_layers_than_the_tiny_base_
     assert small.teachers["one"].train.layers <= 2
 
 
+@pytest.mark.parametrize(("key", "value"), [("layers", 3), ("freeze_embeddings", True), ("dropout", 0.0)])
+def test_what_shapes_a_teacher_is_refused_where_its_own_head_is_kept(key: str, value: object) -> None:
+    teacher = {**TEACHER, "train": {key: value}}
+    assert f"{key}: only with pooling cls, mean or match, but pooling is head" in fault(teachers={"one": teacher})
+    teacher["train"] = {key: value, "pooling": "match"}
+    assert getattr(check(teachers={"one": teacher}).teachers["one"].train, key) == value
+
+
 def test_the_paper_s_defaults() -> None:
     recipe = check()
     assert recipe.finetune.alpha == 0.9 and recipe.student.layers == 3 and recipe.student.pooling == "cls"

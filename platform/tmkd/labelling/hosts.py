@@ -8,31 +8,17 @@ from typing import Any
 import ray
 import torch
 
-from tmkd.cluster import connect
+from tmkd.cluster import connect, users_mistake
 from tmkd.console import note, show_table
 from tmkd.errors import UserError
-from tmkd.labelling.job import Corpus
 from tmkd.labelling.pool import HELPER_CPUS, Nodes
-from tmkd.labelling.probe import Tried, candidates, fastest, probe_shard
+from tmkd.labelling.probe import Probing, Tried, candidates, fastest, probe_shard
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.precision import resolve_precision
 from tmkd.teachers.config import TeacherConfig
-from tmkd.workspace import Workspace
 
 WORTH_PROBING = 100_000
 """Pairs from which on some seconds of trying are worth what they may save."""
-
-
-@dataclass(frozen=True)
-class Probing:
-    """Where a probe finds rows to try on: the first shard of ``split``; ``pairs`` are to be labelled in all."""
-
-    workspace: Workspace
-    corpus: Corpus
-    split: str
-    teacher: str
-    folder: str
-    pairs: int
 
 
 @dataclass(frozen=True)
@@ -101,13 +87,10 @@ def _probed(config: TeacherConfig, probing: Probing, device: str) -> Choice:
     cpus = min(config.resources.cpus_per_actor, Nodes.now().largest)
     note(f"  trying which runtime labels fastest on {device}")
     ask = ray.remote(num_cpus=cpus, num_gpus=_gpu_share(config, device))(probe_shard)
-    shard = probing.corpus.shards(probing.split)[0]
-    tried: list[Tried] = ray.get(
-        ask.remote(
-            probing.workspace, probing.corpus.name, probing.corpus.fingerprint, probing.split, shard,
-            probing.teacher, probing.folder, config, device, max(1, int(cpus)),
-        )
-    )  # fmt: skip
+    try:
+        tried: list[Tried] = ray.get(ask.remote(probing, config, device, max(1, int(cpus))))
+    except ray.exceptions.RayTaskError as error:
+        raise users_mistake(error) or error from None
     best = fastest(tried)
     _show(tried, best)
     return Choice(best.host, {f"{each.host.backend} {each.host.precision}": each.figures() for each in tried})

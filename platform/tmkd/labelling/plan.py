@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tmkd.labelling.hosts import Choice, Probing, choose_host
+from tmkd.labelling.hosts import Choice, choose_host
 from tmkd.labelling.job import Corpus, View
+from tmkd.labelling.probe import Probing
 from tmkd.models.folders import local_folder
 from tmkd.runtimes.host import Host
 from tmkd.soft_labels.store import LabelStore
@@ -77,7 +78,11 @@ def plan_labels(
     if relabel or any(store.identity is None for store in stores.values()):
         teacher_class(config.kind).load(config, path, Host("cpu", "fp32"))  # a headless model must not bind a store
     pairs = sum(corpus.rows(split) for split in dict.fromkeys(split for split, _ in stores))
-    probing = Probing(workspace, corpus, next(iter(stores))[0], first, folder, pairs) if stores else None
+    probing = None
+    if stores:
+        split = next(iter(stores))[0]
+        shard = corpus.shards(split)[0]
+        probing = Probing(workspace, corpus.name, corpus.fingerprint, split, shard, first, folder, pairs)
     choice = choose_host(config, bound, probing)
     views = {name: _view(each, card, order, choice) for name, each in teachers.items()}
     for (split, name), store in stores.items():

@@ -60,23 +60,27 @@ def candidates(config: TeacherConfig, device: str) -> list[Host]:
     ]
 
 
-def probe_shard(
-    workspace: Workspace,
-    corpus: str,
-    corpus_fingerprint: str,
-    split: str,
-    shard: str,
-    teacher: str,
-    folder: str,
-    config: TeacherConfig,
-    device: str,
-    threads: int,
-) -> list[Tried]:
+@dataclass(frozen=True)
+class Probing:
+    """Where a probe finds rows to try on, and how many ``pairs`` are to be labelled in all."""
+
+    workspace: Workspace
+    corpus: str
+    corpus_fingerprint: str
+    split: str
+    shard: str
+    teacher: str
+    folder: str
+    pairs: int
+
+
+def probe_shard(probing: Probing, config: TeacherConfig, device: str, threads: int) -> list[Tried]:
     """Probe on the rows of a corpus shard; runs as a Ray task where an actor would."""
     setup_worker()
     set_threads(threads)
-    path = local_folder(folder, f"teachers.{teacher}.model")
-    cache = TokenCache(workspace, corpus, corpus_fingerprint, load_tokenizer(path))
+    split, shard = probing.split, probing.shard
+    path = local_folder(probing.folder, f"teachers.{probing.teacher}.model")
+    cache = TokenCache(probing.workspace, probing.corpus, probing.corpus_fingerprint, load_tokenizer(path))
     question = cache.read(split, shard, "question", config.question_pattern)[1]
     return probe(config, path, question, cache.read(split, shard, "passage")[1], device)
 

@@ -5,8 +5,10 @@ Only safetensors weights are read and remote code is never run.
 
 from __future__ import annotations
 
+import atexit
 import importlib.util
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -88,10 +90,14 @@ def _check(folder: Path, name: str, key: str) -> None:
 
 
 def fetch(workspace: Workspace, folder: str) -> Path:
-    """Return a local copy of a workspace folder's files (the folder itself where the workspace is local)."""
+    """Return a local copy of a workspace folder's files (the folder itself where the workspace is local).
+
+    A copy lives as long as the process that asked for it.
+    """
     if workspace.is_local:
         return workspace.local_path(folder)
     target = Path(tempfile.mkdtemp(prefix="tmkd-model-"))
+    atexit.register(shutil.rmtree, target, ignore_errors=True)
     for name in workspace.list(folder):
         (target / name).write_bytes(workspace.read_bytes(f"{folder}/{name}"))
     return target

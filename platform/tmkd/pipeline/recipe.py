@@ -34,6 +34,20 @@ class TeacherTraining(Config):
         "head", description="head = the model's own Hugging Face classifier; else a header as the student's"
     )
     layers: int | None = Field(None, ge=1, description="bottom layers kept, with a pooling other than head; null = all")
+    freeze_embeddings: bool = Field(
+        False, description="leave the base's embeddings as they are, with a pooling other than head"
+    )
+    dropout: float | None = Field(
+        None, ge=0, lt=1, description="with a pooling other than head; null keeps the base's (slow on CPUs)"
+    )
+
+    @model_validator(mode="after")
+    def _head_is_taken_as_it_is(self) -> TeacherTraining:
+        given = {"layers": self.layers, "freeze_embeddings": self.freeze_embeddings or None, "dropout": self.dropout}
+        refused = [key for key, value in given.items() if value is not None]
+        if self.pooling == "head" and refused:
+            raise ValueError(f"{' and '.join(refused)}: only with pooling cls, mean or match, but pooling is head")
+        return self
 
 
 class TeacherEntry(TeacherConfig):

@@ -106,7 +106,9 @@ def _stages(context: Context, corpus: CorpusManifest, name: str, training: Teach
     entry = recipe.teachers[name]
     shape = None
     if training.pooling != "head":
-        shape = StudentShape(training.layers, training.pooling, False, None, entry.max_length)
+        shape = StudentShape(
+            training.layers, training.pooling, training.freeze_embeddings, training.dropout, entry.max_length
+        )
     golden = Stage(
         name=f"teacher-{name}", output=f"teachers/{name}", corpus=corpus.name, corpus_fingerprint=corpus.fingerprint,
         split="train", shards=corpus.shard_rows("train"), classes=tuple(corpus.classes), signals={}, golden=True,

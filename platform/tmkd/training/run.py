@@ -9,8 +9,7 @@ from typing import Any
 import cloudpickle
 import ray
 
-from tmkd.cluster import cluster_size, watch_progress
-from tmkd.errors import UserError
+from tmkd.cluster import cluster_size, users_mistake, watch_progress
 from tmkd.training.config import EngineConfig
 from tmkd.training.entry import worker
 from tmkd.training.plan import Plan, finished
@@ -76,13 +75,8 @@ def _fit(stages: Sequence[Stage], config: EngineConfig, workspace: Workspace, ru
 
 def _cause(error: Exception) -> Exception:
     """Return the user's mistake that a worker met, else the error itself."""
-    for failure in getattr(error, "worker_failures", {}).values():
-        found: BaseException | None = failure
-        while found is not None:
-            if isinstance(found, UserError):
-                return found
-            found = getattr(found, "cause", None) or found.__cause__
-    return error
+    failures = getattr(error, "worker_failures", {}).values()
+    return next((found for failure in failures if (found := users_mistake(failure))), error)
 
 
 def _resources(config: EngineConfig) -> tuple[float, float]:

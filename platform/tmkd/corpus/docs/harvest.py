@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import gc
-import os
 from typing import Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from tmkd.cluster import connect
+from tmkd.cluster import connect, usable_cores
 from tmkd.console import progress_bar
 from tmkd.corpus.docs.parse import Parsed, SourceFile, parse_file
 
@@ -55,7 +54,7 @@ def _in_parallel(chunks: list[list[SourceFile]], bar: Any) -> list[Parsed]:
     running: dict[Any, int] = {}
     waiting = list(enumerate(chunks))[::-1]
     while waiting or running:
-        while waiting and len(running) < (os.cpu_count() or 2):
+        while waiting and len(running) < usable_cores():
             index, chunk = waiting.pop()
             running[task.remote(chunk)] = index
         ready, _ = ray.wait(list(running), num_returns=1)

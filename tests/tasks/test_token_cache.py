@@ -10,7 +10,7 @@ def test_cached_tokens_equal_fresh_ones_and_vocabularies_lie_apart(tmp_path) -> 
     corpus = write_corpus(workspace, {"train": 1}, rows=7)
     folders = []
     for tokenizer in (bert_tokenizer(), bpe_tokenizer(roberta=True)):
-        cache = TokenCache(workspace, corpus.name, corpus.fingerprint, tokenizer)
+        cache = TokenCache(workspace, corpus.name, {"train": corpus.split_fingerprint("train")}, tokenizer)
         for _ in range(2):  # made, then read back
             ids, tokens = cache.read("train", "part-00000.parquet", "passage")
             fresh = tokenize(tokenizer, [passage for _, passage in corpus.pairs("train")])
@@ -22,10 +22,23 @@ def test_cached_tokens_equal_fresh_ones_and_vocabularies_lie_apart(tmp_path) -> 
     assert folders[0] != folders[1]
 
 
+def test_other_text_is_tokenised_anew_and_another_split_s_change_is_not(tmp_path) -> None:
+    workspace = Workspace.open(str(tmp_path))
+    corpus = write_corpus(workspace, {"train": 1}, rows=7)
+    before = _files(workspace, corpus, {"train": "1", "test": "1"})
+    assert _files(workspace, corpus, {"train": "1", "test": "2"}) == before
+    assert len(_files(workspace, corpus, {"train": "2", "test": "2"})) == 2 * len(before)
+
+
+def _files(workspace: Workspace, corpus, fingerprints: dict[str, str]) -> set[str]:
+    TokenCache(workspace, corpus.name, fingerprints, bert_tokenizer()).read("train", "part-00000.parquet", "passage")
+    return {str(path) for path in workspace.local_path("tokens").rglob("*.parquet")}
+
+
 def test_a_view_is_cached_apart_from_the_whole_text(tmp_path) -> None:
     workspace = Workspace.open(str(tmp_path))
     corpus = write_corpus(workspace, {"train": 1}, rows=6)
-    cache = TokenCache(workspace, corpus.name, corpus.fingerprint, bert_tokenizer())
+    cache = TokenCache(workspace, corpus.name, {"train": corpus.split_fingerprint("train")}, bert_tokenizer())
     _, whole = cache.read("train", "part-00000.parquet", "question")
     _, first = cache.read("train", "part-00000.parquet", "question", r"(\w+)")
     assert (first.lengths < whole.lengths).all()

@@ -156,7 +156,7 @@ def test_a_finished_stage_is_not_trained_again(world, notes) -> None:
     [
         {"weights": {"golden": 0.3, "soft": 0.7}},
         {"golden_identity": "second judgements"},
-        {"corpus_fingerprint": "other text"},
+        {"fingerprints": {"train": "other text"}},
         {"parent": "another stage 1"},
         {"signals": {"soft:a": dataclasses.replace(signal("a"), identity="another teacher")}},
         {"schedule": schedule(learning_rate=9e-9)},
@@ -171,5 +171,6 @@ def test_whatever_changes_the_weights_makes_a_stage_unfinished(world, notes, cha
 
 
 def test_names_tracking_and_the_validation_split_do_not(world, notes) -> None:
-    same = dataclasses.replace(both_labels(world), name="other", tracked=object(), validation={})
+    texts = {"train": "c", "validation": "other text"}
+    same = dataclasses.replace(both_labels(world), name="other", tracked=object(), validation={}, fingerprints=texts)
     assert finished(world.workspace, same) is not None

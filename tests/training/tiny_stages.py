@@ -61,7 +61,8 @@ def make_base(folder: Path) -> Path:
 def stage(world: World, output: str, **changes: Any) -> Stage:
     """Return a stage on soft labels of both teachers; ``changes`` replace any of its attributes."""
     values: dict[str, Any] = {
-        "name": "pretrain", "output": output, "corpus": CORPUS, "corpus_fingerprint": "c", "split": "train",
+        "name": "pretrain", "output": output, "corpus": CORPUS, "split": "train",
+        "fingerprints": {"train": "c", "validation": "v"},
         "shards": world.shards, "classes": ("no", "yes"), "signals": {f"soft:{name}": signal(name) for name in "ab"},
         "golden": False, "weights": {"soft": 1.0}, "schedule": schedule(), "seed": 0, "max_length": 24,
         "base": str(world.base), "shape": SHAPE,

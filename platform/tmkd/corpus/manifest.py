@@ -72,6 +72,11 @@ class CorpusManifest:
     def has_labels(self, split: str) -> bool:
         return self.labelled(split) > 0
 
+    @property
+    def fingerprints(self) -> dict[str, str]:
+        """``{split: fingerprint of its ids and text}``."""
+        return {split: self.split_fingerprint(split) for split in self.splits}
+
     def split_fingerprint(self, split: str) -> str:
         """Return the fingerprint of one split's ids and text, which does not change when another split does."""
         return str(self._split(split).get("fingerprint", ""))

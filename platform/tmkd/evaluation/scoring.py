@@ -45,7 +45,7 @@ class Task:
 
     workspace: Workspace
     corpus: str
-    corpus_fingerprint: str
+    fingerprints: Mapping[str, str]
     split: str
     shards: tuple[str, ...]
     students: Mapping[str, str]
@@ -118,7 +118,7 @@ def _measure_student(name: str, folder: Path, task: Task, device: str, found: Me
     features = Features(Template.of(tokenizer, 2), task.max_length)
     runtime = TorchRuntime(HeaderScores(model), features, resolve_precision("auto", device), device)
     headers, classes = model.config.headers, len(model.config.id2label or {})
-    cache = TokenCache(task.workspace, task.corpus, task.corpus_fingerprint, tokenizer)
+    cache = TokenCache(task.workspace, task.corpus, task.fingerprints, tokenizer)
     parts = []
     for shard in task.shards:
         columns = tuple(cache.read(task.split, shard, column)[1] for column in ("question", "passage"))

@@ -19,9 +19,6 @@ class Corpus(Protocol):
     def name(self) -> str: ...
 
     @property
-    def fingerprint(self) -> str: ...
-
-    @property
     def classes(self) -> Sequence[str]: ...
 
     def shards(self, split: str) -> list[str]: ...
@@ -57,7 +54,7 @@ class Job:
     Attributes:
         workspace: where all of it lies.
         corpus: name of the corpus.
-        corpus_fingerprint: keys the token cache.
+        fingerprints: split -> fingerprint of its ids and text; keys the token cache.
         views: the teachers, by name.
         bound: (split, teacher) -> fingerprint of the store when this run began; labels go to no other.
         config: of the first of them; the others differ in `question_pattern` alone.
@@ -70,7 +67,7 @@ class Job:
 
     workspace: Workspace
     corpus: str
-    corpus_fingerprint: str
+    fingerprints: dict[str, str]
     views: dict[str, View]
     bound: dict[tuple[str, str], str]
     config: TeacherConfig

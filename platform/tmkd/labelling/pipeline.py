@@ -92,7 +92,7 @@ def run(plan: Plan, todo: Mapping[tuple[str, str], list[str]], pool: Pool) -> Do
     job = Job(
         workspace=workspace,
         corpus=corpus.name,
-        corpus_fingerprint=corpus.fingerprint,
+        fingerprints={split: corpus.split_fingerprint(split) for split, _ in plan.stores},
         views=plan.views,
         bound={place: str(store.fingerprint) for place, store in plan.stores.items()},
         config=plan.config,

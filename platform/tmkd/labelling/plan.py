@@ -82,7 +82,7 @@ def plan_labels(
     if stores:
         split = next(iter(stores))[0]
         shard = corpus.shards(split)[0]
-        probing = Probing(workspace, corpus.name, corpus.fingerprint, split, shard, first, folder, pairs)
+        probing = Probing(workspace, corpus.name, split, corpus.split_fingerprint(split), shard, first, folder, pairs)
     choice = choose_host(config, bound, probing)
     views = {name: _view(each, card, order, choice) for name, each in teachers.items()}
     for (split, name), store in stores.items():

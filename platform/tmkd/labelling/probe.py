@@ -66,8 +66,8 @@ class Probing:
 
     workspace: Workspace
     corpus: str
-    corpus_fingerprint: str
     split: str
+    split_fingerprint: str
     shard: str
     teacher: str
     folder: str
@@ -79,8 +79,9 @@ def probe_shard(probing: Probing, config: TeacherConfig, device: str, threads: i
     setup_worker()
     set_threads(threads)
     split, shard = probing.split, probing.shard
+    fingerprints = {split: probing.split_fingerprint}
     path = local_folder(probing.folder, f"teachers.{probing.teacher}.model")
-    cache = TokenCache(probing.workspace, probing.corpus, probing.corpus_fingerprint, load_tokenizer(path))
+    cache = TokenCache(probing.workspace, probing.corpus, fingerprints, load_tokenizer(path))
     question = cache.read(split, shard, "question", config.question_pattern)[1]
     return probe(config, path, question, cache.read(split, shard, "passage")[1], device)
 

@@ -40,7 +40,7 @@ def read_tokenise(row: Row, job: Job) -> Row:
 def _read(row: Row, job: Job) -> Row:
     split, shard = str(row["split"]), str(row["shard"])
     columns = {name: ("question", job.views[name].question_pattern) for name in row["teachers"]}
-    cache = TokenCache(job.workspace, job.corpus, job.corpus_fingerprint, _tokenizer(job.folder, job.key))
+    cache = TokenCache(job.workspace, job.corpus, job.fingerprints, _tokenizer(job.folder, job.key))
     result: Row = {"split": split, "shard": shard, "teachers": list(row["teachers"])}
     try:
         for name, (column, pattern) in {PASSAGE: (PASSAGE, None), **columns}.items():

@@ -126,7 +126,7 @@ def _measure(
         Task(
             workspace=context.workspace,
             corpus=corpus.name,
-            corpus_fingerprint=corpus.fingerprint,
+            fingerprints=corpus.fingerprints,
             split=name,
             shards=tuple(corpus.shards(name)),
             students={**students, **({"baseline": baseline} if baseline else {})},

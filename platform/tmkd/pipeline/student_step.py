@@ -137,7 +137,7 @@ def _common(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
     labelled = corpus.has_labels("validation")
     return {
         "corpus": corpus.name,
-        "corpus_fingerprint": corpus.fingerprint,
+        "fingerprints": corpus.fingerprints,
         "classes": tuple(corpus.classes),
         "seed": context.recipe.seed,
         "max_length": context.recipe.student.max_length,

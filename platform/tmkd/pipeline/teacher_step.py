@@ -110,7 +110,7 @@ def _stages(context: Context, corpus: CorpusManifest, name: str, training: Teach
             training.layers, training.pooling, training.freeze_embeddings, training.dropout, entry.max_length
         )
     golden = Stage(
-        name=f"teacher-{name}", output=f"teachers/{name}", corpus=corpus.name, corpus_fingerprint=corpus.fingerprint,
+        name=f"teacher-{name}", output=f"teachers/{name}", corpus=corpus.name, fingerprints=corpus.fingerprints,
         split="train", shards=corpus.shard_rows("train"), classes=tuple(corpus.classes), signals={}, golden=True,
         weights={"golden": 1.0}, schedule=training.golden, seed=recipe.seed, max_length=entry.max_length,
         base=entry.model, shape=shape,

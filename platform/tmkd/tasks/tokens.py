@@ -1,6 +1,6 @@
 """The token cache: every text of a corpus shard tokenised once per vocabulary.
 
-``tokens/<vocabulary>/<corpus fingerprint>/<split>/<column>/part-00000.parquet`` holds ``id`` and ``tokens``
+``tokens/<vocabulary>/<split fingerprint>/<split>/<column>/part-00000.parquet`` holds ``id`` and ``tokens``
 (2 bytes a token up to 65,536 entries, else 4). Teachers and students that share a vocabulary share it.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -52,22 +52,23 @@ class TokenCache:
     Args:
         workspace: where corpora and tokens lie.
         corpus: name of the corpus.
-        corpus_fingerprint: its ids and text; tokens of an older corpus are never read.
+        fingerprints: split -> fingerprint of its ids and text; tokens of older text are never read.
         tokenizer: a fast tokenizer.
     """
 
     def __init__(
-        self, workspace: Workspace, corpus: str, corpus_fingerprint: str, tokenizer: PreTrainedTokenizerBase
+        self, workspace: Workspace, corpus: str, fingerprints: Mapping[str, str], tokenizer: PreTrainedTokenizerBase
     ) -> None:
         self.workspace = workspace
         self.corpus = corpus
         self.tokenizer = tokenizer
-        self.folder = f"tokens/{vocabulary_fingerprint(tokenizer)}/{corpus_fingerprint}"
+        self.fingerprints = fingerprints
+        self.folder = f"tokens/{vocabulary_fingerprint(tokenizer)}"
 
     def read(self, split: str, shard: str, column: str, pattern: str | None = None) -> tuple[np.ndarray, Ragged]:
         """Return the int64 ids [n] and the tokens of one text column (``question`` or ``passage``) of a shard."""
         name = f"{column}-{fingerprint(pattern)}" if pattern else column
-        path = f"{self.folder}/{split}/{name}/{shard}"
+        path = f"{self.folder}/{self.fingerprints[split]}/{split}/{name}/{shard}"
         if not self.workspace.exists(path):
             self._write(path, split, shard, column, pattern)
         table = self.workspace.read_table(path).combine_chunks()

@@ -66,7 +66,7 @@ class StageRows:
         self.workspace = workspace
         self.names = list(stage.shards)
         self.features = Features(Template.of(tokenizer, 2), stage.max_length)
-        self.tokens = TokenCache(workspace, stage.corpus, stage.corpus_fingerprint, tokenizer)
+        self.tokens = TokenCache(workspace, stage.corpus, stage.fingerprints, tokenizer)
         self._shard = lru_cache(maxsize=2 * window)(self._read)
 
     def usable(self, refs: RowRefs) -> FloatArray:

@@ -28,7 +28,8 @@ class Stage:
     Attributes:
         name: of the stage (``pretrain``, ``finetune``, ``teacher``, ``baseline``), as MLflow shows it.
         output: folder of the workspace for the finished model.
-        corpus, corpus_fingerprint, split: the rows.
+        corpus, split: the rows.
+        fingerprints: split -> fingerprint of its ids and text.
         shards: shard name -> rows.
         classes: names of the classes.
         signals: header -> its soft labels; empty for golden labels alone.
@@ -46,7 +47,7 @@ class Stage:
     name: str
     output: str
     corpus: str
-    corpus_fingerprint: str
+    fingerprints: Mapping[str, str]
     split: str
     shards: Mapping[str, int]
     classes: tuple[str, ...]
@@ -87,6 +88,7 @@ class Stage:
             for key, value in self.__dict__.items()
             if key not in ("name", "output", "starts_from", "validation", "tracked", "schedule", "signals", "shape")
         }
+        values["fingerprints"] = self.fingerprints[self.split]  # other splits may change
         values["schedule"] = self.schedule.model_dump()
         values["shape"] = asdict(self.shape) if self.shape else None
         values["signals"] = {header: asdict(signal) for header, signal in self.signals.items()}

@@ -58,6 +58,16 @@ def test_json_lines(workspace, tmp_path):
     assert read(workspace, path)[1] == [("q", "p", 1), ("7", "p2", 0)]
 
 
+@pytest.mark.parametrize("labelled", [True, False])
+def test_json_lines_have_a_label_by_default_where_there_is_one(workspace, tmp_path, labelled):
+    path = tmp_path / "pairs.jsonl"
+    records = [{"question": f"q {n}", "passage": "p", **({"label": n} if labelled else {})} for n in (0, 1)]
+    path.write_text("\n".join(map(json.dumps, records)))
+    manifest, found = read(workspace, path, {"question": "question"})
+    assert found == [("q 0", "p", 0 if labelled else None), ("q 1", "p", 1 if labelled else None)]
+    assert manifest.has_labels("train") == labelled
+
+
 def test_parquet_with_dictionaries(workspace, tmp_path):
     columns = {"question": pa.array(["q", "q"]).dictionary_encode(), "passage": ["p", "p2"], "label": [1.0, 0.0]}
     assert read(workspace, table_file(tmp_path, columns))[1] == [("q", "p", 1), ("q", "p2", 0)]

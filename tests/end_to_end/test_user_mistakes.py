@@ -42,6 +42,11 @@ def test_unknown_recipe() -> None:
     refused(run("tmkd_pretrain", "--recipe", "dcos"), "did you mean 'docs'?")
 
 
+def test_spans_where_pairs_are_read(tmp_path: Path, pairs: Path) -> None:
+    words = ("--recipe", "pairs", "--corpus.path", str(pairs), "--corpus.task", "span")
+    refused(run("label_corpus", "--workspace", str(tmp_path / "ws"), *words), "corpus.task", "prepare_corpus.py")
+
+
 def test_workspace_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     refused(run("prepare_corpus", "--workspace", str(tmp_path / "file" / "ws")), "cannot be written", "--workspace")

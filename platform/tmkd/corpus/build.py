@@ -12,7 +12,7 @@ from tmkd.corpus.files.build import build_files
 from tmkd.corpus.files.sources import files_state
 from tmkd.corpus.ledger import Ledger
 from tmkd.corpus.manifest import CorpusManifest, manifest_path
-from tmkd.corpus.schema import GOLDEN, SPLITS
+from tmkd.corpus.schema import GOLDEN, LAYOUTS, SPLITS
 from tmkd.corpus.shards import ShardWriter
 from tmkd.workspace import Workspace, corpus_folder, fingerprint, labels_folder
 
@@ -53,7 +53,7 @@ def prepare_corpus(config: CorpusConfig, workspace: Workspace) -> CorpusManifest
     ledger = Ledger()
 
     def writer_for(split: str, labelled: bool) -> ShardWriter:
-        return ShardWriter(workspace, config.name, split, config.shard_rows, labelled)
+        return ShardWriter(workspace, config.name, split, config.shard_rows, labelled, LAYOUTS[config.task])
 
     rejected = f"rejected/{config.name}"
     build = build_docs if config.source_kind == "docs" else build_files
@@ -67,7 +67,8 @@ def prepare_corpus(config: CorpusConfig, workspace: Workspace) -> CorpusManifest
         name=config.name,
         made_from=origin,
         fingerprint=_fingerprint(splits),
-        classes=config.classes,
+        task=config.task,
+        classes=config.classes if config.task == "pair" else [],
         splits={split: splits[split] for split in SPLITS if split in splits},
         counts=ledger.counts(),
         seconds=round(time.monotonic() - started, 2),

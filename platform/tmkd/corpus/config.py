@@ -33,6 +33,14 @@ class ColumnsConfig(Config):
         default=None, description="groups a question's candidates; else the question's text does"
     )
     source_id: Column | None = Field(default=None, description="your key, unique in a split; else file and line")
+    answers: Column | None = Field(
+        default=None,
+        description="span reading: {text: [...], answer_start: [...]} or [{text, answer_start}, ...]; empty = the "
+        "context holds none, null = nobody has judged",
+    )
+    group: Column | None = Field(
+        default=None, description="span reading: article or document, which no two splits share; else the context"
+    )
 
     def named(self) -> dict[str, Column]:
         """Return the mapped columns only, as ``{role: column}``."""
@@ -105,6 +113,9 @@ class CorpusConfig(Config):
     """Where the question-passage pairs come from."""
 
     name: str = Field(default="docs", description="folder name of the corpus in the workspace")
+    task: Literal["pair", "span"] = Field(
+        default="pair", description="pair = judge a question against a passage; span = find its answer in a context"
+    )
     kind: Literal["auto", "docs", "files", "hub"] = Field(
         default="auto",
         description="docs = documentation of installed packages; auto = files where path(s) are given, else docs",
@@ -117,8 +128,8 @@ class CorpusConfig(Config):
         default=None, description="configuration name of a hub data set, such as 'qnli' of 'nyu-mll/glue'"
     )
     columns: ColumnsConfig = Field(default=ColumnsConfig(), description="which column holds what")
-    format: Literal["auto", "tsv", "csv", "jsonl", "parquet"] = Field(
-        default="auto", description="auto = by file extension"
+    format: Literal["auto", "tsv", "csv", "jsonl", "parquet", "squad"] = Field(
+        default="auto", description="auto = by file extension; .json is JSON lines, or SQuAD's format for spans"
     )
     header: bool = Field(default=True, description="whether TSV and CSV files start with a line of column names")
     delimiter: str | None = Field(default=None, description="one character; null = tab for TSV, comma for CSV")
@@ -190,6 +201,10 @@ class CorpusConfig(Config):
         kind, given = self.source_kind, self.paths.given()
         if kind == "docs" and (self.path or given):
             raise ValueError("path and paths are for kind 'files' or 'hub', but kind is 'docs'")
+        if kind != "files" and self.task == "span":
+            raise ValueError(f"task 'span' reads kind 'files', but kind is {kind!r}")
+        if self.task == "pair" and (self.format == "squad" or self.columns.answers is not None):
+            raise ValueError("format 'squad' and columns.answers are for task 'span', but task is 'pair'")
         if kind == "docs" and len(self.classes) != 2:
             raise ValueError(f"kind 'docs' has two classes (not relevant, relevant), but classes are {self.classes}")
         if kind == "files" and bool(self.path) == bool(given):

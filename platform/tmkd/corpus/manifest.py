@@ -22,11 +22,12 @@ class CorpusManifest:
         name: folder name of the corpus.
         made_from: fingerprint of the config and of the sources.
         fingerprint: of ids and text of all splits, not of labels.
-        classes: class names, in the order of the label indices.
+        classes: class names, in the order of the label indices; none for span reading.
         splits: ``{split: {"shards": [{"name", "rows"}], "rows", "questions", "labelled", "fingerprint"}}``;
             a split without rows is not listed. ``labelled`` counts rows with a golden label.
         counts: rows read, kept, and rejected, filtered and deduplicated by reason; rows made here.
         seconds: how long the build took.
+        task: ``pair`` or ``span``.
     """
 
     name: str
@@ -36,6 +37,7 @@ class CorpusManifest:
     splits: dict[str, dict[str, Any]]
     counts: dict[str, Any]
     seconds: float
+    task: str = "pair"
 
     @classmethod
     def load(cls, workspace: Workspace, corpus: str) -> CorpusManifest | None:

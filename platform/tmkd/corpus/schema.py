@@ -1,6 +1,8 @@
-"""The columns of a corpus shard and of its golden labels, and the names of the splits."""
+"""The columns of a corpus shard and of its golden labels, a layout a task, and the names of the splits."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import pyarrow as pa
 
@@ -24,6 +26,56 @@ GOLDEN_SCHEMA = pa.schema(
     ]
 )
 """Columns of a golden-label shard: teacher T0 of the paper (3.1)."""
+
+SPAN_SCHEMA = pa.schema(
+    [
+        ("id", pa.int64()),
+        ("source_id", pa.string()),
+        ("question_id", pa.string()),
+        ("question", pa.string()),
+        ("context", pa.string()),  # as it was given, blanks included: answers are counted in its characters
+        ("group_id", pa.string()),  # article, document; no group lies in two splits that are carved here
+    ]
+)
+"""Columns of a corpus shard for span reading."""
+
+ANSWER = pa.struct([("start", pa.int32()), ("text", pa.string())])
+"""A golden answer: the character of the context where it begins, and its text."""
+
+SPAN_GOLDEN_SCHEMA = pa.schema(
+    [
+        ("id", pa.int64()),
+        ("answers", pa.list_(ANSWER)),  # empty where the context holds none; null where no judge has spoken
+    ]
+)
+"""Columns of a golden-label shard for span reading."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How the rows of a task lie in shards.
+
+    Attributes:
+        rows: columns of a corpus shard.
+        golden: columns of its golden labels.
+        judgement: the golden column that is null where no judge has spoken.
+        text: the column beside the question.
+        apart: what must not lie in a held-out split and in another one.
+        noun: what rows are called.
+    """
+
+    rows: pa.Schema
+    golden: pa.Schema
+    judgement: str
+    text: str
+    apart: str
+    noun: str
+
+
+LAYOUTS = {
+    "pair": Layout(PAIR_SCHEMA, GOLDEN_SCHEMA, "label", "passage", "question", "pairs"),
+    "span": Layout(SPAN_SCHEMA, SPAN_GOLDEN_SCHEMA, "answers", "context", "context", "questions"),
+}
 
 GOLDEN = "golden"
 

@@ -1,4 +1,4 @@
-"""Writing a split: shards of pairs, and golden labels in files of the same names."""
+"""Writing a split: shards of rows, and golden labels in files of the same names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from tmkd.corpus.schema import GOLDEN, GOLDEN_SCHEMA, ID_STRIDE, PAIR_SCHEMA, SPLITS
+from tmkd.corpus.schema import GOLDEN, ID_STRIDE, SPLITS, Layout
 from tmkd.workspace import Workspace, corpus_folder, labels_folder, shard_name
 
 Columns = dict[str, Any]
@@ -20,8 +20,12 @@ class ShardWriter:
     Ids are given here: consecutive from ``ID_STRIDE`` times the split's number.
     """
 
-    def __init__(self, workspace: Workspace, corpus: str, split: str, shard_rows: int, labelled: bool) -> None:
+    def __init__(
+        self, workspace: Workspace, corpus: str, split: str, shard_rows: int, labelled: bool, layout: Layout
+    ) -> None:
         self._workspace = workspace
+        self._layout = layout
+        self._schema = pa.schema([*list(layout.rows)[1:], *list(layout.golden)[1:]])
         self._folder = corpus_folder(corpus, split)
         self._golden = labels_folder(corpus, split, GOLDEN) if labelled else None
         self._shard_rows = shard_rows
@@ -37,12 +41,12 @@ class ShardWriter:
         """Append rows.
 
         Args:
-            rows: equally long columns ``source_id, question_id, question, passage, rank`` and, for a labelled
-                split, ``label, grade`` (null where nobody has judged).
+            rows: equally long columns of the layout without ``id`` and, for a labelled split, those of its golden
+                labels (null where nobody has judged). Columns that are not given are null.
         """
         count = len(rows["question"])
-        columns = {name: _array(rows.get(name), count, _ROW_SCHEMA.field(name).type) for name in _ROW_SCHEMA.names}
-        self._waiting.append(pa.table(columns, schema=_ROW_SCHEMA))
+        columns = {name: _array(rows.get(name), count, self._schema.field(name).type) for name in self._schema.names}
+        self._waiting.append(pa.table(columns, schema=self._schema))
         self._waiting_rows += count
         self._questions.update(map(hash, columns["question_id"].to_pylist()))
         while self._waiting_rows >= self._shard_rows:
@@ -72,22 +76,20 @@ class ShardWriter:
         rows = rows.add_column(0, "id", ids)
         self._update_digest(rows)
         if self._golden:
-            golden = rows.select(GOLDEN_SCHEMA.names).cast(GOLDEN_SCHEMA)
-            self._labelled += count - golden["label"].null_count
+            golden = rows.select(self._layout.golden.names).cast(self._layout.golden)
+            self._labelled += count - golden[self._layout.judgement].null_count
             self._workspace.publish_table(f"{self._golden}/{name}", golden)
-        self._workspace.publish_table(f"{self._folder}/{name}", rows.select(PAIR_SCHEMA.names).cast(PAIR_SCHEMA))
+        text = rows.select(self._layout.rows.names).cast(self._layout.rows)
+        self._workspace.publish_table(f"{self._folder}/{name}", text)
         self._shards.append({"name": name, "rows": count})
 
     def _update_digest(self, rows: pa.Table) -> None:
         self._digest.update(rows["id"].to_numpy().tobytes())
-        for name in ("question", "passage"):
+        for name in ("question", self._layout.text):
             # Lengths as well as bytes: a word moved over a border must change the fingerprint.
             texts = [text.encode() for text in rows[name].to_pylist()]
             self._digest.update(np.fromiter(map(len, texts), np.int64, len(texts)).tobytes())
             self._digest.update(b"".join(texts))
-
-
-_ROW_SCHEMA = pa.schema([*list(PAIR_SCHEMA)[1:], *list(GOLDEN_SCHEMA)[1:]])
 
 
 def _array(values: Any, count: int, kind: pa.DataType) -> pa.Array:

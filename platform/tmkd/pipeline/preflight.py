@@ -14,6 +14,19 @@ from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import teacher_class
 
 
+def check_task(recipe: Recipe, job: str) -> None:
+    """Refuse span corpora where only pairs can be worked on.
+
+    Raises:
+        UserError: for every job but the one that makes corpora.
+    """
+    if recipe.corpus.task == "span" and job != "prepare_corpus":
+        raise UserError(
+            "corpus.task: span corpora can be made (jobs/prepare_corpus.py), but teachers and students read pairs so "
+            "far; set it to pair"
+        )
+
+
 def check_models(recipe: Recipe) -> None:
     """Find every model of the recipe and check depths and classes before anything is spent.
 

@@ -17,7 +17,7 @@ Codes = npt.NDArray[np.int8]
 CODE = {split: code for code, split in enumerate(SPLITS)}
 REPEATED, NEAR, IN_VALIDATION, IN_TEST = -1, -2, -3, -4
 DUPLICATES = {REPEATED: "repeated pair", NEAR: "near-duplicate passage"}
-LEAKS = {IN_VALIDATION: f"question also in {VALIDATION}", IN_TEST: f"question also in {TEST}"}
+LEAKS = {IN_VALIDATION: VALIDATION, IN_TEST: TEST}
 
 
 @dataclass
@@ -27,7 +27,7 @@ class Assignment:
     spools: dict[str, Spool]
     codes: dict[str, Codes] = field(default_factory=dict)
     shared: int = 0
-    """Rows whose question is also in a held-out split, kept because ``split.shared_questions`` says so."""
+    """Rows whose question (or context) is also in a held-out split, kept because ``split.shared_questions`` says so."""
 
     def mask(self, spool: str, split: str) -> Mask:
         return np.asarray(self.codes[spool] == CODE[split])
@@ -45,7 +45,7 @@ class Assignment:
 
 
 def assign(spools: dict[str, Spool], config: CorpusConfig) -> Assignment:
-    """Decide on every row; afterwards no question lies in a held-out split and in another one."""
+    """Decide on every row; afterwards no question (context) lies in a held-out split and in another one."""
     assignment = Assignment(spools)
     for name, spool in spools.items():
         start = TRAIN if name == WHOLE else name
@@ -59,13 +59,13 @@ def assign(spools: dict[str, Spool], config: CorpusConfig) -> Assignment:
 
 
 def assert_apart(assignment: Assignment) -> None:
-    """Assert that test and validation share no question with any other split."""
+    """Assert that test and validation share no question (context) with any other split."""
     for split, others in ((TEST, (VALIDATION, TRAIN, UNLABELED)), (VALIDATION, (TRAIN, UNLABELED))):
         held_out = np.unique(assignment.gathered("text_key", split))
         for other in others:
             both = np.intersect1d(held_out, assignment.gathered("text_key", other))
             if len(both):
-                raise AssertionError(f"{len(both)} questions are in {split} and in {other}")
+                raise AssertionError(f"{len(both)} questions or contexts are in {split} and in {other}")
 
 
 def cumulative_counts(groups: Hashes) -> npt.NDArray[np.int32]:
@@ -108,7 +108,7 @@ def _unlabel(assignment: Assignment) -> None:
 
 
 def _keep_apart(assignment: Assignment, reject: bool) -> None:
-    """Reject rows whose question is held out elsewhere. The test split never loses a row, train loses first."""
+    """Reject rows whose question (context) is held out elsewhere. Test never loses a row, train loses first."""
     for split, reason, losers in (
         (TEST, IN_TEST, (VALIDATION, TRAIN, UNLABELED)),
         (VALIDATION, IN_VALIDATION, (TRAIN, UNLABELED)),

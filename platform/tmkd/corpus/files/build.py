@@ -16,9 +16,9 @@ from tmkd.corpus.files.assign import DUPLICATES, LEAKS, Assignment, assert_apart
 from tmkd.corpus.files.mining import Mine, is_wanted
 from tmkd.corpus.files.read import read_passages, read_spools
 from tmkd.corpus.files.repeats import drop_near_duplicates
-from tmkd.corpus.files.spool import Mask
+from tmkd.corpus.files.spool import Mask, spool_schema
 from tmkd.corpus.ledger import Ledger
-from tmkd.corpus.schema import SPLITS, TRAIN, UNLABELED
+from tmkd.corpus.schema import LAYOUTS, SPLITS, TRAIN, UNLABELED
 from tmkd.corpus.shards import ShardWriter
 
 WriterFor = Callable[[str, bool], ShardWriter]
@@ -43,7 +43,8 @@ def build_files(config: CorpusConfig, ledger: Ledger, writer_for: WriterFor) -> 
             assert_apart(assignment)
         elif assignment.shared:
             warn(
-                f"{assignment.shared:,} rows share their question with a held-out split (split.shared_questions: keep)"
+                f"{assignment.shared:,} rows share their {LAYOUTS[config.task].apart} with a held-out split "
+                "(split.shared_questions: keep)"
             )
         if config.deduplicate.near is True:
             drop_near_duplicates(assignment, config.deduplicate.threshold)
@@ -54,7 +55,8 @@ def build_files(config: CorpusConfig, ledger: Ledger, writer_for: WriterFor) -> 
             entry = _write(split, parts, assignment, passages, config, ledger, writer_for)
             if entry:
                 splits[split] = entry
-                note(f"  {split}: {entry['rows']:,} pairs of {entry['questions']:,} questions")
+                of = f" of {entry['questions']:,} questions" if config.task == "pair" else ""
+                note(f"  {split}: {entry['rows']:,} {LAYOUTS[config.task].noun}{of}")
     return splits
 
 
@@ -66,10 +68,11 @@ def _settle(assignment: Assignment, ledger: Ledger) -> None:
         for code, reason in DUPLICATES.items():
             if repeated := int((codes == code).sum()):
                 ledger.deduplicated[reason] += repeated
-        for code, reason in LEAKS.items():
+        for code, held_out in LEAKS.items():
+            reason = f"{spool.layout.apart} also in {held_out}"
             for rows, _ in spool.rows(codes == code):
                 for row in rows.to_pylist():
-                    content = f"{row['question']} | {row['passage']}"
+                    content = f"{row['question']} | {row[spool.layout.text]}"
                     ledger.reject(name, row["source"], row["position"], reason, content)
 
 
@@ -112,17 +115,17 @@ def _write(
         return None
     labelled = split != UNLABELED and assignment.is_judged(split)
     # Nobody has judged mined passages, so they go to splits without golden labels only.
-    mine = Mine() if not labelled and is_wanted(config.mining, groups) else None
+    mine = Mine() if config.task == "pair" and not labelled and is_wanted(config.mining, groups) else None
     writer = writer_for(split, labelled)
+    layout = LAYOUTS[config.task]
+    names = [field.name for field in spool_schema(layout)][2:]
     ranks = cumulative_counts(groups)
     start = 0
     with progress_bar(f"writing {split}", len(groups)) as bar:
         for rows in _rows(parts, assignment):
-            columns = {
-                name: rows[name].combine_chunks() for name in ("source_id", "question_id", "question", "passage")
-            }
-            if labelled:
-                columns |= {name: rows[name].combine_chunks() for name in ("label", "grade")}
+            columns = {name: rows[name].combine_chunks() for name in names}
+            if not labelled:
+                columns = {name: values for name, values in columns.items() if name in layout.rows.names}
             writer.write({**columns, "rank": ranks[start : start + rows.num_rows]})
             if mine is not None:
                 mine.add(rows)

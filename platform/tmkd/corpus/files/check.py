@@ -7,10 +7,11 @@ from typing import Any
 
 from tmkd.console import Bar
 from tmkd.corpus.config import AUTO, CorpusConfig
+from tmkd.corpus.files.answers import read_answers
 from tmkd.corpus.files.labels import LabelReader, read_grade
 from tmkd.corpus.files.records import INVALID_ENCODING, Bad, Record, Row, batches
 from tmkd.corpus.files.sources import Source
-from tmkd.corpus.files.spool import KEYS, SPOOL_SCHEMA, Spool
+from tmkd.corpus.files.spool import KEYS, Spool
 from tmkd.corpus.hashing import text_hash
 from tmkd.corpus.ledger import Ledger
 
@@ -24,6 +25,7 @@ class Checker:
         self._config = config
         self._ledger = ledger
         self._spool = spool
+        self._row = self._span if config.task == "span" else self._pair
         self._labels = LabelReader(config.classes, config.no_label)
         self._seen: set[int] = set()
         self._last_question: tuple[str, int] = ("", 0)
@@ -54,13 +56,13 @@ class Checker:
 
     def _keep(self, rows: list[tuple[Any, ...]]) -> None:
         columns = [list(column) for column in zip(*rows, strict=True)]
-        names = (*SPOOL_SCHEMA.names, *KEYS)
+        names = (*self._spool.schema.names, *KEYS)
         named = dict(zip(names, columns, strict=True))
-        self._spool.add({name: named[name] for name in SPOOL_SCHEMA.names}, {name: named[name] for name in KEYS})
+        self._spool.add({name: named[name] for name in self._spool.schema.names}, {name: named[name] for name in KEYS})
 
-    def _row(self, source: Source, row: Row) -> tuple[Any, ...]:
-        """Return the values of `SPOOL_SCHEMA` and the three keys. Raises `ValueError` with the reason."""
-        position, (question, passage, label, grade, question_id, source_id) = row
+    def _pair(self, source: Source, row: Row) -> tuple[Any, ...]:
+        """Return the values of the spool's schema and the three keys. Raises `ValueError` with the reason."""
+        position, (question, passage, label, grade, question_id, source_id, *_) = row
         question = _text(question, "question")
         passage = _text(passage, "passage")
         label, grade = self._judgement(source, label, grade)
@@ -74,6 +76,19 @@ class Checker:
         source_id = self._key(source_id) if "source_id" in source.columns else f"{source.name}:{position}"
         fields = (source.name, position, source_id, question_id, question, passage, label, grade)
         return (*fields, group_key, text_key, pair_key)
+
+    def _span(self, source: Source, row: Row) -> tuple[Any, ...]:
+        """Do the same for span reading, whose context stays as it is: answers are counted in its characters."""
+        position, (question, context, _, _, question_id, source_id, answers, group) = row
+        question = _text(question, "question")
+        context = context if isinstance(context, str) and context.strip() else _text(context, "context")
+        found = read_answers(answers, context)
+        source_id = self._key(source_id) if "source_id" in source.columns else f"{source.name}:{position}"
+        question_id = _text(question_id, "question_id") if "question_id" in source.columns else source_id
+        text_key = text_hash(context)
+        group = _text(group, "group") if group is not None else f"{text_key:016x}"
+        fields = (source.name, position, source_id, question_id, question, context, group, found)
+        return (*fields, text_hash(group), text_key, text_hash(f"{question}\x1f{context}"))
 
     def _judgement(self, source: Source, label: Any, grade: Any) -> tuple[int | None, float | None]:
         known = self._labels.read(label) if label is not None else None

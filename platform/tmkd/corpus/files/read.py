@@ -14,9 +14,11 @@ from tmkd.corpus.files.hub import open_hub, read_hub
 from tmkd.corpus.files.records import Bad, Record
 from tmkd.corpus.files.sources import Source, list_sources, passages_source
 from tmkd.corpus.files.spool import Spool
+from tmkd.corpus.files.squad import read_squad
 from tmkd.corpus.files.tables import read_parquet
 from tmkd.corpus.files.text import read_delimited, read_json_lines
 from tmkd.corpus.ledger import Ledger
+from tmkd.corpus.schema import LAYOUTS
 from tmkd.errors import UserError
 
 
@@ -24,7 +26,13 @@ def records_of(source: Source, config: CorpusConfig, dataset: Any = None) -> Ite
     """Yield the rows of one source, whatever its format. ``dataset`` is the loaded hub data set."""
     if source.format == "hub":
         return read_hub(source, dataset)
-    readers = {"parquet": read_parquet, "jsonl": read_json_lines, "tsv": read_delimited, "csv": read_delimited}
+    readers = {
+        "parquet": read_parquet,
+        "jsonl": read_json_lines,
+        "tsv": read_delimited,
+        "csv": read_delimited,
+        "squad": read_squad,
+    }
     return readers[source.format](source, config)
 
 
@@ -45,7 +53,7 @@ def read_spools(config: CorpusConfig, ledger: Ledger, folder: Path) -> dict[str,
     sources, dataset = open_hub(config) if config.source_kind == "hub" else (list_sources(config), None)
     spools: dict[str, Spool] = {}
     for split in dict.fromkeys(source.split for source in sources):
-        spool = spools[split] = Spool(folder, split)
+        spool = spools[split] = Spool(folder, split, LAYOUTS[config.task])
         checker = Checker(config, ledger, spool)
         for source in (source for source in sources if source.split == split):
             with progress_bar(f"reading {source.name}", None) as bar:
@@ -85,7 +93,7 @@ def read_passages(config: CorpusConfig, ledger: Ledger) -> list[str] | None:
 def _nothing(split: str, sources: list[Source], checker: Checker, ledger: Ledger) -> str:
     where = ", ".join(source.location for source in sources if source.split == split)
     if not checker.taken:
-        return f"{where}: holds no rows; expected question-passage pairs"
+        return f"{where}: holds no rows; expected questions, each with a text beside it"
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in ledger.rejected.most_common(5))
     return (
         f"{where}: none of the {checker.taken:,} rows can be used: {reasons}; are columns, delimiter and classes right?"

@@ -10,7 +10,7 @@ from tmkd.corpus.config import AUTO, Column
 from tmkd.errors import UserError, nearest
 
 BATCH_ROWS = 8192
-ROLES = ("question", "passage", "label", "grade", "question_id", "source_id")
+ROLES = ("question", "passage", "label", "grade", "question_id", "source_id", "answers", "group")
 
 INVALID_ENCODING = "text that is not valid {encoding}"
 WRONG_FIELD_COUNT = "wrong number of fields"

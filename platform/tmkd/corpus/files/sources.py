@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 from tmkd.corpus.config import Column, CorpusConfig
 from tmkd.errors import UserError
 
-Format = Literal["tsv", "csv", "jsonl", "parquet", "hub"]
+Format = Literal["tsv", "csv", "jsonl", "parquet", "squad", "hub"]
 EXTENSIONS: dict[str, Format] = {
     ".tsv": "tsv",
     ".txt": "tsv",
@@ -52,11 +52,22 @@ def list_sources(config: CorpusConfig) -> list[Source]:
     """
     given = config.paths.given() or ({WHOLE: [config.path]} if config.path else {})
     return [
-        Source(split, str(file), _format_of(file, config), _columns_for(split, config))
+        _source(split, file, config)
         for split, paths in given.items()
         for path in paths
         for file in _expand(path, f"corpus.paths.{split}" if split != WHOLE else "corpus.path")
     ]
+
+
+def _source(split: str, file: Path, config: CorpusConfig) -> Source:
+    kind = _format_of(file, config)
+    return Source(split, str(file), kind, _squad_columns(split) if kind == "squad" else _columns_for(split, config))
+
+
+def _squad_columns(split: str) -> dict[str, Column]:
+    """Return the columns that the format itself gives."""
+    columns: dict[str, Column] = {"question": "question", "passage": "context", "source_id": "id", "group": "title"}
+    return columns if split == "unlabeled" else {**columns, "answers": "answers"}
 
 
 def passages_source(config: CorpusConfig) -> Source | None:
@@ -78,7 +89,7 @@ def files_state(config: CorpusConfig) -> list[tuple[str, int, int]]:
 def _columns_for(split: str, config: CorpusConfig) -> dict[str, Column]:
     columns = config.columns.named()
     if split == "unlabeled":  # labels there would not be used, so they need not be there
-        columns = {role: column for role, column in columns.items() if role not in ("label", "grade")}
+        columns = {role: column for role, column in columns.items() if role not in ("label", "grade", "answers")}
     return columns
 
 
@@ -117,4 +128,4 @@ def _format_of(file: Path, config: CorpusConfig) -> Format:
     if extension not in EXTENSIONS:
         legal = ", ".join(EXTENSIONS)
         raise UserError(f"{file}: unknown extension {extension!r}; expected {legal}, or set corpus.format")
-    return EXTENSIONS[extension]
+    return "squad" if config.task == "span" and extension == ".json" else EXTENSIONS[extension]

@@ -16,38 +16,37 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tmkd.corpus.hashing import Hashes
+from tmkd.corpus.schema import Layout
 
-SPOOL_SCHEMA = pa.schema(
-    [
-        ("source", pa.string()),
-        ("position", pa.int64()),
-        ("source_id", pa.string()),
-        ("question_id", pa.string()),
-        ("question", pa.string()),
-        ("passage", pa.string()),
-        ("label", pa.int32()),
-        ("grade", pa.float32()),
-    ]
-)
 KEYS = ("group_key", "text_key", "pair_key")
 Mask = npt.NDArray[np.bool_]
+
+
+def spool_schema(layout: Layout) -> pa.Schema:
+    """Return what a checked row holds: where it came from, its text and its judgement."""
+    own = [field for field in layout.rows if field.name not in ("id", "rank")]  # these are given when it is written
+    where = [pa.field("source", pa.string()), pa.field("position", pa.int64())]
+    return pa.schema([*where, *own, *list(layout.golden)[1:]])
 
 
 class Spool:
     """Checked rows of one split (or of the one file that is split by question); about 25 bytes a row in memory.
 
     After `close`:
-        group_key: uint64 ``[rows]``, the question's id (its text where it has none): what splits and ranks go by.
-        text_key: uint64 ``[rows]``, the question's text in lower case: what must not lie in two splits.
-        pair_key: uint64 ``[rows]``, question and passage: what counts as a repeated pair.
+        group_key: uint64 ``[rows]``, what splits and ranks go by: a pair's question (its id, or its text where it has
+            none), a span's group (its context where it has none).
+        text_key: uint64 ``[rows]``, what must not lie in two splits: a pair's question in lower case, a span's context.
+        pair_key: uint64 ``[rows]``, question and passage or context: what counts as repeated.
         judged: bool ``[rows]``, whether there is a golden label.
     """
 
-    def __init__(self, folder: Path, split: str) -> None:
+    def __init__(self, folder: Path, split: str, layout: Layout) -> None:
         self.split = split
+        self.layout = layout
+        self.schema = spool_schema(layout)
         self._path = folder / f"{split}.arrow"
         self._sink = pa.OSFile(str(self._path), "wb")
-        self._writer = pa.ipc.new_file(self._sink, SPOOL_SCHEMA)
+        self._writer = pa.ipc.new_file(self._sink, self.schema)
         self._keys = {name: array("Q") for name in KEYS}
         self._judged = array("b")
 
@@ -55,9 +54,9 @@ class Spool:
         return len(self._judged)
 
     def add(self, columns: dict[str, list[Any]], keys: dict[str, list[int]]) -> None:
-        """Append rows: the columns of `SPOOL_SCHEMA`, and those of `KEYS`."""
-        self._writer.write_table(pa.table(columns, schema=SPOOL_SCHEMA))
-        self._judged.extend(label is not None for label in columns["label"])
+        """Append rows: the columns of `schema`, and those of `KEYS`."""
+        self._writer.write_table(pa.table(columns, schema=self.schema))
+        self._judged.extend(label is not None for label in columns[self.layout.judgement])
         for name, values in keys.items():
             self._keys[name].extend(values)
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, cast
 
-from tmkd.corpus.config import CorpusConfig
+from tmkd.corpus.config import AUTO, CorpusConfig
 from tmkd.corpus.files.records import INVALID_ENCODING, ROLES, WRONG_FIELD_COUNT, Bad, Record, Row, places
 from tmkd.corpus.files.sources import Source
 from tmkd.errors import UserError, nearest
@@ -61,8 +61,9 @@ def read_json_lines(source: Source, config: CorpusConfig) -> Iterator[Record]:
     """
     if any(isinstance(key, int) for key in source.columns.values()):
         raise UserError(f"{source.location}: JSON lines have no positions; give key names in corpus.columns")
-    missing = {str(key): role for role, key in source.columns.items()}
-    keys = [str(source.columns[role]) if role in source.columns else None for role in ROLES]
+    missing = {str(key): role for role, key in source.columns.items() if key != AUTO}
+    named = {role: role if key == AUTO else str(key) for role, key in source.columns.items()}
+    keys = [named.get(role) for role in ROLES]
     found: dict[str, None] = {}
     objects = 0
     with _open(source.location) as file:

@@ -1,0 +1,75 @@
+"""Files in the format of SQuAD 1.1 and 2.0: articles, their paragraphs, and questions about them."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from tmkd.corpus.config import CorpusConfig
+from tmkd.corpus.files.records import Bad, Record, Row
+from tmkd.corpus.files.sources import Source
+from tmkd.errors import UserError
+
+NO_ANSWER = "question without an answer, which SQuAD 1.1 does not have"
+NOT_IMPOSSIBLE = "question without an answer that is not said to be impossible"
+MALFORMED = "question that is not as SQuAD has it"
+
+
+def read_squad(source: Source, config: CorpusConfig) -> Iterator[Record]:
+    """Yield the questions of a file; positions are their numbers in the file from 1.
+
+    Raises:
+        UserError: if it cannot be read, or is no SQuAD file.
+    """
+    tree = _load(source.location, config.encoding)
+    strict = str(tree.get("version", "")).startswith("1")
+    position = 0
+    for article in tree["data"]:
+        for paragraph in _list(article, "paragraphs"):
+            for question in _list(paragraph, "qas") or [None]:
+                position += 1
+                yield _record(position, article, paragraph, question, strict and "answers" in source.columns)
+
+
+def _record(position: int, article: dict[str, Any], paragraph: Any, question: Any, strict: bool) -> Record:
+    if not isinstance(paragraph, dict) or not isinstance(question, dict):
+        return Bad(position, MALFORMED, json.dumps(question if isinstance(paragraph, dict) else paragraph))
+    answers = [] if question.get("is_impossible") else question.get("answers")
+    asked = question.get("question")
+    if answers == []:
+        if strict:
+            return Bad(position, NO_ANSWER, str(asked))
+        if question.get("is_impossible") is False:
+            return Bad(position, NOT_IMPOSSIBLE, str(asked))
+    key, context, title = question.get("id"), paragraph.get("context"), article.get("title")
+    return Row(position, (asked, context, None, None, None, key, answers, title))
+
+
+def _load(location: str, encoding: str) -> dict[str, Any]:
+    path = Path(location)
+    try:
+        data = path.read_bytes()
+        text = (gzip.decompress(data) if path.suffix.lower() == ".gz" else data).decode(encoding)
+        tree = json.loads(text.removeprefix("\ufeff"))
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise UserError(f"{location}: cannot be read: {error}") from None
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"{location}: not one JSON document ({error}); for a question a line, set corpus.format: jsonl"
+        ) from None
+    articles = tree.get("data") if isinstance(tree, dict) else None
+    if not isinstance(articles, list) or not all(isinstance(article, dict) for article in articles):
+        found = ", ".join(list(tree)[:8]) if isinstance(tree, dict) else type(tree).__name__
+        raise UserError(
+            f"{location}: no SQuAD file: expected an object with a list of articles as 'data', found {found}"
+        )
+    return tree
+
+
+def _list(parent: Any, key: str) -> list[Any]:
+    value = parent.get(key) if isinstance(parent, dict) else None
+    return value if isinstance(value, list) else []

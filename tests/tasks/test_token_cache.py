@@ -1,4 +1,5 @@
 import numpy as np
+import pyarrow as pa
 
 from tiny_teachers import bert_tokenizer, bpe_tokenizer, write_corpus
 from tmkd.tasks.tokens import TokenCache, tokenize
@@ -42,3 +43,22 @@ def test_a_view_is_cached_apart_from_the_whole_text(tmp_path) -> None:
     _, whole = cache.read("train", "part-00000.parquet", "question")
     _, first = cache.read("train", "part-00000.parquet", "question", r"(\w+)")
     assert (first.lengths < whole.lengths).all()
+
+
+def test_contexts_are_kept_whole_and_their_grid_says_which_characters_tokens_stand_for(tmp_path) -> None:
+    workspace = Workspace.open(str(tmp_path))
+    texts = ["Der  Straße Nr. 7 \U0001f600 folgen.", "word " * 700, "Der  Straße Nr. 7 \U0001f600 folgen.", "x"]
+    table = pa.table({"id": pa.array(range(4), pa.int64()), "question": ["q"] * 4, "context": texts})
+    workspace.publish_table("corpora/c/train/part-00000.parquet", table)
+    for tokenizer in (bert_tokenizer(), bpe_tokenizer(roberta=True)):
+        cache = TokenCache(workspace, "c", {"train": "1"}, tokenizer)
+        for _ in range(2):  # made, then read back
+            ids, tokens = cache.read("train", "part-00000.parquet", "context")
+            starts, ends = cache.grids("train", "part-00000.parquet")
+            np.testing.assert_array_equal(ids, np.arange(4))
+            for row, text in enumerate(texts):
+                whole = tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+                assert tokens.row(row).tolist() == whole["input_ids"]
+                places = list(zip(starts.row(row).tolist(), ends.row(row).tolist(), strict=True))
+                assert places == [tuple(place) for place in whole["offset_mapping"]]
+    assert tokens.lengths[1] >= 700

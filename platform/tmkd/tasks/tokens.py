@@ -1,7 +1,8 @@
 """The token cache: every text of a corpus shard tokenised once per vocabulary.
 
 ``tokens/<vocabulary>/<split fingerprint>/<split>/<column>/part-00000.parquet`` holds ``id`` and ``tokens``
-(2 bytes a token up to 65,536 entries, else 4). Teachers and students that share a vocabulary share it.
+(2 bytes a token up to 65,536 entries, else 4). Teachers and students that share a vocabulary share it. Contexts, in
+which answers are found, are kept whole, and ``context-grid`` beside them says which characters their tokens stand for.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from tmkd.tasks.features import Ragged
 from tmkd.workspace import Workspace, corpus_folder, fingerprint
 
 MAX_CACHED_TOKENS = 512
-"""Tokens kept of one text. No encoder reads more of a question or a passage."""
+"""Tokens kept of one question or passage. No encoder reads more of it."""
+CONTEXT = "context"
+"""The column that is read in windows, so that none of its tokens may be missing."""
 
 
 def vocabulary_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
@@ -33,17 +36,30 @@ def view(text: str, pattern: str | None) -> str:
     return match.group(1) if match else text
 
 
-def tokenize(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int = MAX_CACHED_TOKENS) -> Ragged:
-    """Tokenise texts without special tokens."""
+def tokenize(
+    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int | None = MAX_CACHED_TOKENS
+) -> Ragged:
+    """Tokenise texts without special tokens; ``max_tokens`` None keeps them whole."""
     if not texts:
         return Ragged(np.zeros(0, dtype=_dtype(tokenizer)), np.zeros(1, dtype=np.int64))
     encoded = tokenizer(
-        list(texts), add_special_tokens=False, truncation=True, max_length=max_tokens,
-        return_attention_mask=False, return_token_type_ids=False,
+        list(texts), add_special_tokens=False, truncation=max_tokens is not None, max_length=max_tokens,
+        return_attention_mask=False, return_token_type_ids=False, verbose=False,
     )["input_ids"]  # fmt: skip
-    offsets = np.concatenate([[0], np.cumsum([len(row) for row in encoded])]).astype(np.int64)
-    values = np.fromiter((token for row in encoded for token in row), dtype=_dtype(tokenizer), count=int(offsets[-1]))
-    return Ragged(values, offsets)
+    return _ragged(encoded, _dtype(tokenizer))
+
+
+def grids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> tuple[Ragged, Ragged]:
+    """Return for every token of `tokenize` the character where it starts and the one after its end, uint32."""
+    if not texts:
+        empty = Ragged(np.zeros(0, dtype=np.uint32), np.zeros(1, dtype=np.int64))
+        return empty, empty
+    encoded = tokenizer(
+        list(texts), add_special_tokens=False, return_offsets_mapping=True,
+        return_attention_mask=False, return_token_type_ids=False, verbose=False,
+    )["offset_mapping"]  # fmt: skip
+    starts, ends = ([[place[side] for place in row] for row in encoded] for side in (0, 1))
+    return _ragged(starts, np.uint32), _ragged(ends, np.uint32)
 
 
 class TokenCache:
@@ -72,22 +88,53 @@ class TokenCache:
         if not self.workspace.exists(path):
             self._write(path, split, shard, column, pattern)
         table = self.workspace.read_table(path).combine_chunks()
-        tokens = table["tokens"].chunk(0) if table.num_rows else pa.array([], table.schema.field("tokens").type)
-        offsets = tokens.offsets.to_numpy().astype(np.int64)
-        return table["id"].to_numpy(), Ragged(tokens.values.to_numpy(), offsets)
+        return table["id"].to_numpy(), _column(table, "tokens")
+
+    def grids(self, split: str, shard: str) -> tuple[Ragged, Ragged]:
+        """Return where the tokens of a shard's contexts start and end, in characters of the context."""
+        path = f"{self.folder}/{self.fingerprints[split]}/{split}/{CONTEXT}-grid/{shard}"
+        if not self.workspace.exists(path):
+            table = self.workspace.read_table(f"{corpus_folder(self.corpus, split)}/{shard}", columns=["id", CONTEXT])
+            texts = table[CONTEXT].to_pylist()
+            unique = list(dict.fromkeys(texts))
+            starts, ends = grids(self.tokenizer, unique)
+            rows = _places(texts, unique)
+            columns = {"starts": _list_array(starts, rows), "ends": _list_array(ends, rows)}
+            self.workspace.publish_table(path, pa.table({"id": table["id"], **columns}))
+        table = self.workspace.read_table(path).combine_chunks()
+        return _column(table, "starts"), _column(table, "ends")
 
     def _write(self, path: str, split: str, shard: str, column: str, pattern: str | None) -> None:
         source = f"{corpus_folder(self.corpus, split)}/{shard}"
         table = self.workspace.read_table(source, columns=["id", column])
         texts = table[column].to_pylist()
         unique = list(dict.fromkeys(texts))  # a question stands before each of its candidates: tokenise it once
-        place = {text: index for index, text in enumerate(unique)}
-        cut = tokenize(self.tokenizer, [view(text, pattern) for text in unique])
-        rows = [cut.row(place[text]) for text in texts]
-        offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int32)
-        values = np.concatenate(rows) if rows else cut.values
-        tokens = pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+        most = None if column == CONTEXT else MAX_CACHED_TOKENS
+        cut = tokenize(self.tokenizer, [view(text, pattern) for text in unique], most)
+        tokens = _list_array(cut, _places(texts, unique))
         self.workspace.publish_table(path, pa.table({"id": table["id"], "tokens": tokens}))
+
+
+def _places(texts: Sequence[str], unique: Sequence[str]) -> list[int]:
+    place = {text: index for index, text in enumerate(unique)}
+    return [place[text] for text in texts]
+
+
+def _list_array(column: Ragged, rows: Sequence[int]) -> pa.ListArray:
+    """Return these rows of a column as Arrow lists."""
+    lists = [column.row(row) for row in rows]
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in lists])]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(np.concatenate(lists) if lists else column.values))
+
+
+def _column(table: pa.Table, name: str) -> Ragged:
+    lists = table[name].chunk(0) if table.num_rows else pa.array([], table.schema.field(name).type)
+    return Ragged(lists.values.to_numpy(), lists.offsets.to_numpy().astype(np.int64))
+
+
+def _ragged(rows: Sequence[Sequence[int]], dtype: type[np.unsignedinteger]) -> Ragged:
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    return Ragged(np.fromiter((value for row in rows for value in row), dtype=dtype, count=int(offsets[-1])), offsets)
 
 
 def _dtype(tokenizer: PreTrainedTokenizerBase) -> type[np.unsignedinteger]:

@@ -53,7 +53,16 @@ def connect(verbose: bool = False) -> None:
         options |= {"num_cpus": max(2, usable_cores()), "include_dashboard": False}
     if os.environ.get(LOOPBACK):  # also in a process that joins such a cluster, which inherits the mark
         ray_constants.ENABLE_RAY_CLUSTER = False  # Ray's own switch for "no other machine joins": it binds to loopback
-    ray.init(**options)
+    try:
+        ray.init(**options)
+    except Exception as error:
+        if "timed out" not in str(error):
+            raise
+        reason = str(error).strip().splitlines()[0]
+        raise UserError(
+            f"Ray did not start ({reason}); is the machine busy, or the cluster at RAY_ADDRESS gone? The same command "
+            "goes on from here"
+        ) from None
 
 
 def usable_cores() -> int:

@@ -84,17 +84,16 @@ class Bar:
 
     def _plain(self) -> str:
         elapsed = max(time.monotonic() - self._started, 1e-9)
-        rate = self.done / elapsed
+        speed = self.done / elapsed
         of = f"/{self.total:,.0f}" if self.total else ""
-        left = f", {(self.total - self.done) / rate:,.0f} s left" if self.total and rate else ""
-        return f"{self.done:,.0f}{of} {self.unit}, {rate:,.1f} {self.unit}/s{left}"
+        left = f", {(self.total - self.done) / speed:,.0f} s left" if self.total and speed else ""
+        return f"{self.done:,.0f}{of} {self.unit}, {rate(speed)} {self.unit}/s{left}"
 
 
 class _RateColumn(ProgressColumn):
     def render(self, task: Task) -> Text:
         of = f"/{task.total:,.0f}" if task.total else ""
-        rate = f"{task.speed:,.0f}" if task.speed and task.speed >= 10 else f"{task.speed or 0:.1f}"
-        return Text(f"{task.completed:,.0f}{of} {task.fields['unit']} · {rate}/s")
+        return Text(f"{task.completed:,.0f}{of} {task.fields['unit']} · {rate(task.speed or 0)}/s")
 
 
 @contextmanager
@@ -113,7 +112,12 @@ def progress_bar(label: str, total: float | None, unit: str = "rows") -> Iterato
         bar = Bar(label, unit, total, None, None, _started=started, _printed=started)
         yield bar
     seconds = max(time.monotonic() - started, 1e-9)
-    note(f"  {label}: {bar.done:,.0f} {unit} in {seconds:.1f} s ({bar.done / seconds:,.0f} {unit}/s)")
+    note(f"  {label}: {bar.done:,.0f} {unit} in {seconds:.1f} s ({rate(bar.done / seconds)} {unit}/s)")
+
+
+def rate(value: float) -> str:
+    """Return a rate as it is shown: whole from ten on, else with a decimal."""
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:

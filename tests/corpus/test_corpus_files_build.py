@@ -34,6 +34,14 @@ def questions(found: list[dict]) -> set[str]:
     return {row["question"] for row in found}
 
 
+def test_a_text_under_several_ids_stays_in_one_split(workspace, tmp_path):
+    lines = [f"id {n}\twhere is {WORDS[n % 10]}?\tplace {n}\t{n % 2}" for n in range(60)]
+    path = write_tsv(tmp_path / "all.tsv", ["key\tquestion\tpassage\tlabel", *lines])
+    manifest, found = corpus(workspace, path=path, columns={**COLUMNS, "question_id": "key"})
+    assert manifest.counts["rejected"] == {}
+    assert [len(questions(found[split])) for split in ("train", "validation", "test")] == [8, 1, 1]
+
+
 def test_one_file_is_split_by_question(workspace, tmp_path):
     path = write_tsv(tmp_path / "all.tsv", [HEADER, *pairs(50)])
     manifest, found = corpus(workspace, path=path)
@@ -171,14 +179,15 @@ def test_a_rebuild_leaves_nothing_of_the_older_corpus(workspace, tmp_path):
     assert CorpusManifest.load(workspace, "mine") == manifest
 
 
-def test_a_failed_build_leaves_no_manifest(workspace, tmp_path):
+def test_a_source_that_cannot_be_used_leaves_the_corpus_that_was_there(workspace, tmp_path):
     path = tmp_path / "all.tsv"
     write_tsv(path, [HEADER, *pairs(10)])
-    corpus(workspace, path=str(path))
+    before, found = corpus(workspace, path=str(path))
     write_tsv(path, [HEADER, "q\tp\t9"])
     with pytest.raises(Exception, match="label outside the classes"):
         corpus(workspace, path=str(path))
-    assert CorpusManifest.load(workspace, "mine") is None
+    assert CorpusManifest.load(workspace, "mine") == before
+    assert {split: rows(workspace, before, split) for split in SPLITS} == found
     assert len(rejected(workspace, "mine")) == 1
 
 

@@ -100,6 +100,27 @@ def test_labels_are_names_or_indices(workspace, tmp_path, text):
     assert read(workspace, path)[1] == [("q", "p", 1)]
 
 
+@pytest.mark.parametrize(("classes", "found"), [(["1", "2"], [0, 1, None]), (["2", "1"], [1, 0, None])])
+def test_numbers_as_class_names_are_names_also_with_a_decimal_point(workspace, tmp_path, classes, found):
+    columns = {"question": ["q", "r", "s"], "passage": ["p"] * 3, "label": [1.0, 2.0, -1.0]}
+    manifest, rows_found = read(workspace, table_file(tmp_path, columns), classes=classes, no_label=["-1"])
+    assert manifest.counts["rejected"] == {} and manifest.rows("unlabeled") == 3
+    assert [label for _, _, label in rows_found] == found[:2]
+
+
+@pytest.mark.parametrize("header", [True, False])
+def test_a_first_line_that_cannot_be_decoded_stops_where_it_names_the_columns(workspace, tmp_path, header):
+    path = tmp_path / "pairs.tsv"
+    path.write_bytes("Größe\tpassage\tlabel\n".encode("latin-1") + b"q\tp\t1\nr\tp\t0\n")
+    columns = {"question": 0, "passage": 1, "label": 2}
+    if header:
+        with pytest.raises(UserError, match="its first line, which names the columns, is text that is not valid"):
+            read(workspace, path, columns)
+    else:
+        assert len(read(workspace, path, columns, header=False)[1]) == 2
+        assert len(rejected(workspace, "one")) == 1
+
+
 def test_values_that_mean_not_judged_make_unlabeled_rows(workspace, tmp_path):
     path = write_tsv(tmp_path / "pairs.tsv", [HEADER, "q\ta\t-", "q\tb\t", "q\tc\t1"])
     manifest, found = read(workspace, path, no_label=["-"])

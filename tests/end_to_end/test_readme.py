@@ -5,11 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import yaml
-
-from tmkd.config import parse
 from tmkd.pipeline.cli import overrides_from
-from tmkd.pipeline.recipe import Recipe, load
+from tmkd.pipeline.recipe import load
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 JOBS = Path(__file__).resolve().parents[2] / "jobs"
@@ -32,11 +29,14 @@ def test_every_job_in_the_readme_exists_and_every_switch_is_one() -> None:
             load(recipe, overrides_from(rest))
 
 
-def test_the_recipe_in_the_readme_is_a_recipe() -> None:
-    text = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)
-    assert text is not None
-    recipe = parse(Recipe, {"name": "mine", **yaml.safe_load(text.group(1))}, "README")
-    assert recipe.student.layers == 3 and len(recipe.teachers) == 3
+def test_the_recipes_in_the_readme_are_recipes_whose_corpora_are_called_after_them(tmp_path: Path) -> None:
+    blocks = re.findall(r"```yaml\n(# (\w+)\.yaml.*?)```", README, re.DOTALL)
+    assert [name for _, name in blocks] == ["mine", "score"]
+    for text, name in blocks:
+        (tmp_path / f"{name}.yaml").write_text(text)
+        recipe = load(str(tmp_path / f"{name}.yaml"), {})
+        assert recipe.name == recipe.corpus.name == name and recipe.teachers
+    assert load("docs", {}).corpus.name == "docs"
 
 
 def test_first_and_second_command_stand_as_users_are_told() -> None:

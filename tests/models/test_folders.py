@@ -1,8 +1,13 @@
+import json
+
 import pytest
 
 from tiny_teachers import bert_base
 from tmkd.errors import UserError
+from tmkd.models.build import check_base
 from tmkd.models.folders import local_folder, read_config
+from tmkd.models.loading import load_config
+from tmkd.teachers.folder import load_tokenizer
 
 
 def test_a_folder_and_a_package_are_found(tmp_path) -> None:
@@ -30,6 +35,22 @@ def test_a_hub_id_without_network_is_one_clear_message(monkeypatch) -> None:
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     with pytest.raises(UserError, match=r"teachers\.a\.model: 'nobody/nothing' is no folder here.*network"):
         local_folder("nobody/nothing", "teachers.a.model")
+
+
+def test_code_in_a_model_folder_is_never_run(tmp_path) -> None:
+    folder = bert_base(tmp_path / "m")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "evil", "auto_map": {"AutoConfig": "evil.Evil", "AutoModel": "evil.Evil"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "evil.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    for load in (load_config, load_tokenizer, lambda place: check_base(place, 1, 64, "student")):
+        try:
+            load(folder)
+        except UserError as error:
+            assert str(folder) in str(error)
+    with pytest.raises(UserError, match=r"config\.json cannot be used"):
+        load_config(folder)
+    assert not (tmp_path / "ran").exists()
 
 
 def test_a_path_that_is_not_there_and_a_package_that_is_not_installed(tmp_path) -> None:

@@ -8,7 +8,7 @@ from tiny_students import make_base, make_student, pair_batch
 from transformers import AutoModel, AutoTokenizer
 
 from tmkd.errors import UserError
-from tmkd.models.build import check_layers, freeze_embeddings
+from tmkd.models.build import check_base, freeze_embeddings
 
 KINDS = ("bert", "roberta", "distilbert")
 
@@ -68,9 +68,14 @@ def test_freezing_touches_the_embeddings_and_nothing_else(bases) -> None:
 @pytest.mark.parametrize("layers", [0, 4])
 def test_layers_that_the_base_has_not_are_refused_with_both_numbers(bases, layers: int) -> None:
     with pytest.raises(UserError, match=rf"student\.layers: {layers} layers asked for, but .*bert has 3; give 1 to 3"):
-        check_layers(bases["bert"], layers, "student.layers")
-    check_layers(bases["bert"], 3, "student.layers")
-    check_layers(bases["distilbert"], None, "student.layers")
+        check_base(bases["bert"], layers, 64, "student")
+    check_base(bases["bert"], 3, 64, "student")
+    check_base(bases["distilbert"], None, 64, "student")
+
+
+def test_a_base_reads_no_more_than_it_has_positions_for(bases) -> None:
+    with pytest.raises(UserError, match=r"student\.max_length: 100000 tokens, but .*bert reads at most \d+"):
+        check_base(bases["bert"], 1, 100_000, "student")
 
 
 def test_match_without_a_separator_token_is_refused(bases, tmp_path) -> None:

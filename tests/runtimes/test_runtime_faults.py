@@ -7,12 +7,12 @@ from transformers import AutoModelForSequenceClassification
 
 from tiny_teachers import bert_classifier, sentence
 from tmkd.errors import UserError
+from tmkd.models.loading import load_model
 from tmkd.runtimes.network import ClassScores
 from tmkd.runtimes.torch_runtime import TorchRuntime
 from tmkd.tasks.features import Features, Ragged, Template
 from tmkd.tasks.tokens import tokenize
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.loading import load_model
 
 ROWS = 40
 POISON = "teacher"

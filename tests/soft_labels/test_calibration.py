@@ -77,6 +77,6 @@ def test_class_logits() -> None:
 
 def test_saved_and_loaded(tmp_path) -> None:
     workspace = Workspace.open(str(tmp_path))
-    assert load_calibration(workspace, "t") is None
-    save_calibration(workspace, "t", Calibration(2.0, 1.0, "golden", 600))
-    assert load_calibration(workspace, "t") == Calibration(2.0, 1.0, "golden", 600)
+    assert load_calibration(workspace, "c", "t") is None
+    save_calibration(workspace, "c", "t", Calibration(2.0, 1.0, "golden", 600))
+    assert load_calibration(workspace, "c", "t") == Calibration(2.0, 1.0, "golden", 600)

@@ -151,6 +151,15 @@ def test_a_finished_stage_is_not_trained_again(world, notes) -> None:
     assert file.stat().st_mtime_ns == before and time.monotonic() - started < 2
 
 
+def test_a_note_without_weights_beside_it_is_no_finished_stage(world, notes) -> None:
+    file = world.workspace.local_path("students/finetuned/model.safetensors")
+    file.rename(file.with_suffix(".aside"))
+    try:
+        assert finished(world.workspace, both_labels(world)) is None
+    finally:
+        file.with_suffix(".aside").rename(file)
+
+
 @pytest.mark.parametrize(
     "change",
     [

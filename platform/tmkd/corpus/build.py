@@ -49,10 +49,13 @@ def prepare_corpus(config: CorpusConfig, workspace: Workspace) -> CorpusManifest
     """
     started = time.monotonic()
     origin = made_from(config)
-    _remove(workspace, config.name)
-    ledger = Ledger()
+    ledger, removed = Ledger(), False
 
     def writer_for(split: str, labelled: bool) -> ShardWriter:
+        nonlocal removed
+        if not removed:  # not before all sources were read: one that cannot be used must not cost the corpus there
+            _remove(workspace, config.name)
+            removed = True
         return ShardWriter(workspace, config.name, split, config.shard_rows, labelled, LAYOUTS[config.task])
 
     rejected = f"rejected/{config.name}"

@@ -112,7 +112,7 @@ class MiningConfig(Config):
 class CorpusConfig(Config):
     """Where the question-passage pairs come from."""
 
-    name: str = Field(default="docs", description="folder name of the corpus in the workspace")
+    name: str = Field(default="docs", description="folder name of the corpus in the workspace; else the recipe's name")
     task: Literal["pair", "span"] = Field(
         default="pair", description="pair = judge a question against a passage; span = find its answer in a context"
     )

@@ -39,6 +39,7 @@ class Task:
     Attributes:
         students: model's name -> folder of the workspace.
         teachers: teacher's name -> its config and local folder; they are only timed, their labels are stored.
+        precision: of the students: auto, fp32 or bf16.
         seconds: to time every model for; 0 = no timing.
         pairs: texts to time on.
     """
@@ -51,6 +52,7 @@ class Task:
     students: Mapping[str, str]
     teachers: Mapping[str, tuple[TeacherConfig, Path]]
     max_length: int
+    precision: str
     seconds: float
     pairs: Pairs
 
@@ -111,12 +113,12 @@ def _measure(task: Task, threads: int) -> Measured:
 
 
 def _measure_student(name: str, folder: Path, task: Task, device: str, found: Measured) -> None:
-    model = AutoModelForSequenceClassification.from_pretrained(folder)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     assert isinstance(model, StudentForSequenceClassification)
     found.parameters[name] = sum(parameter.numel() for parameter in model.parameters())
     features = Features(Template.of(tokenizer, 2), task.max_length)
-    runtime = TorchRuntime(HeaderScores(model), features, resolve_precision("auto", device), device)
+    runtime = TorchRuntime(HeaderScores(model), features, resolve_precision(task.precision, device), device)
     headers, classes = model.config.headers, len(model.config.id2label or {})
     cache = TokenCache(task.workspace, task.corpus, task.fingerprints, tokenizer)
     parts = []
@@ -139,7 +141,7 @@ def _measure_student(name: str, folder: Path, task: Task, device: str, found: Me
 def _time_teacher(name: str, config: TeacherConfig, folder: Path, task: Task, device: str, found: Measured) -> None:
     host = Host(device, resolve_precision(config.precision, device))
     teacher = teacher_class(config.kind).load(config, folder, host)
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
 
     def score(pairs: Pairs) -> FloatArray:
         seen = [(view(question, config.question_pattern), passage) for question, passage in pairs]

@@ -93,7 +93,7 @@ def columns(rows: Sequence[ModelRow]) -> list[str]:
 def show(rows: Sequence[ModelRow], title: str) -> None:
     """Print the table on the user's screen."""
     keys = columns(rows)
-    cells = [[finite(getattr(row, key)) for key in keys] for row in rows]
+    cells = [[_shown(key, finite(getattr(row, key))) for key in keys] for row in rows]
     console.show_table(title, [HEADINGS[key] for key in keys], cells)
 
 
@@ -104,8 +104,13 @@ def as_markdown(rows: Sequence[ModelRow]) -> str:
         "| " + " | ".join(HEADINGS[key] for key in keys) + " |",
         "|" + "|".join("---" if key == "model" else "---:" for key in keys) + "|",
     ]
-    lines += ["| " + " | ".join(_cell(finite(getattr(row, key))) for key in keys) + " |" for row in rows]
+    lines += ["| " + " | ".join(_cell(_shown(key, finite(getattr(row, key)))) for key in keys) + " |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+def _shown(key: str, value: Any) -> Any:
+    """Return a value as the table has it: rates from ten on without decimals."""
+    return round(value) if key == "pairs_per_second" and value is not None and value >= 10 else value
 
 
 def finite(value: Any) -> Any:

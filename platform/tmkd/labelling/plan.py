@@ -87,8 +87,8 @@ def plan_labels(
     views = {name: _view(each, card, order, choice) for name, each in teachers.items()}
     for (split, name), store in stores.items():
         wanted = _store_identity(views[name], card, corpus, split)
-        if relabel and store.identity not in (None, wanted):
-            store.clear()
+        if relabel and store.identity != wanted:
+            store.clear()  # also where nothing says any more what made them
         store.bind(wanted)
         if requeue:
             store.requeue(corpus.shards(split))

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModel, PreTrainedTokenizerBase
+from transformers import AutoModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
+from tmkd.models.loading import load_config, load_model
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN, Pooling, StudentConfig
 
@@ -34,11 +35,31 @@ class StudentShape:
     max_length: int
 
 
-def check_layers(folder: Path, layers: int | None, key: str) -> None:
-    """Raise `UserError` if more layers are asked for than the base has."""
-    has = AutoConfig.from_pretrained(folder).num_hidden_layers
+def check_base(folder: Path, layers: int | None, max_length: int, key: str) -> None:
+    """Raise `UserError` if a student cannot be cut from a base: too many layers, inputs too long, no plain encoder.
+
+    Args:
+        folder: the base's.
+        layers: wanted; None for all.
+        max_length: tokens of a pair.
+        key: the part of the recipe that asks for it, such as ``student``.
+    """
+    config = load_config(folder)
+    if config.model_type == StudentConfig.model_type:
+        raise UserError(f"{key}: {folder} is a student itself; name the encoder that it was cut from")
+    positions = readable_tokens(config)
+    if positions is not None and max_length > positions:
+        raise UserError(f"{key}.max_length: {max_length} tokens, but {folder} reads at most {positions}")
+    has = config.num_hidden_layers
     if layers is not None and not 1 <= layers <= has:
-        raise UserError(f"{key}: {layers} layers asked for, but {folder} has {has}; give 1 to {has}")
+        raise UserError(f"{key}.layers: {layers} layers asked for, but {folder} has {has}; give 1 to {has}")
+
+
+def readable_tokens(config: Any) -> int | None:
+    """Return how many tokens an encoder has positions for; None where it has no such limit."""
+    positions = getattr(config, "max_position_embeddings", None)
+    offset = 2 if config.model_type in ("roberta", "xlm-roberta", "camembert", "longformer") else 0
+    return None if positions is None else int(positions) - offset
 
 
 def student_from_base(
@@ -49,7 +70,7 @@ def student_from_base(
     tokenizer: PreTrainedTokenizerBase,
 ) -> StudentForSequenceClassification:
     """Cut a student from the bottom layers of a base model (paper, footnote 1); its headers start random."""
-    base = AutoConfig.from_pretrained(folder)
+    base = load_config(folder)
     base.num_hidden_layers = shape.layers or base.num_hidden_layers
     base.dtype = torch.float32  # whatever the base was saved in: AdamW's updates vanish in half precision
     if shape.dropout is not None:
@@ -72,7 +93,12 @@ def student_from_base(
         label2id={name: index for index, name in enumerate(classes)},
     )
     model = StudentForSequenceClassification(config)
-    encoder = AutoModel.from_pretrained(folder, config=base)
+    encoder, made_up = load_model(AutoModel, folder, config=base)
+    lacking = [name for name in made_up if not name.startswith("pooler.")]
+    if lacking:
+        raise UserError(
+            f"{folder}: its weights lack {', '.join(lacking[:3])}, which would be random; is it an encoder?"
+        )
     model.encoder.load_state_dict(encoder.state_dict(), strict=False)
     return model
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tmkd.config import apply_overrides, parse
-from tmkd.console import console, quiet_libraries, warn
+from tmkd.console import console, note, quiet_libraries, warn
 from tmkd.errors import UserError, nearest
 from tmkd.pipeline.help import page, parser
 from tmkd.pipeline.recipe import Recipe, read
@@ -44,7 +46,8 @@ def main(
     made = parser(job, what, {**REMAKE, **RELABEL, **(own or {})})
     switches, rest = made.parse_known_args(sys.argv[1:] if argv is None else list(argv))
     if switches.help:
-        print(page(made))
+        with contextlib.suppress(BrokenPipeError):  # a pager that has seen enough
+            print(page(made), flush=True)
         return 0
     quiet_libraries(switches.verbose)
     answer = sys.stdout
@@ -97,6 +100,7 @@ def _run(job: str, switches: Any, overrides: dict[str, str], step: Step, next_co
     workspace = Workspace.open(where)
     if switches.fixture:
         recipe = _shrunk(source_tree, workspace, overrides)
+        note("a miniature: a random model of two layers stands for every model, so its quality means nothing")
     from tmkd.pipeline.session import run_job
 
     command = _next(next_command, switches, overrides)
@@ -123,8 +127,8 @@ def _next(command: str | None, switches: Any, overrides: dict[str, str]) -> str 
     if command is None:
         return None
     words = [command]
-    words += [f"--recipe {switches.recipe}"] if switches.recipe != "docs" else []
-    words += [f"--workspace {switches.workspace}"] if switches.workspace != "workspace" else []
+    words += [f"--recipe {shlex.quote(switches.recipe)}"] if switches.recipe != "docs" else []
+    words += [f"--workspace {shlex.quote(switches.workspace)}"] if switches.workspace != "workspace" else []
     words += ["--fixture"] if switches.fixture else []
-    words += [f"--{name} {value}" for name, value in overrides.items()]
+    words += [f"--{name} {shlex.quote(value)}" for name, value in overrides.items()]
     return " ".join(words)

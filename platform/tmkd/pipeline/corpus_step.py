@@ -7,7 +7,9 @@ from tmkd.corpus.build import made_from, prepare_corpus
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.pipeline.context import Context
-from tmkd.workspace import corpus_folder, fingerprint
+from tmkd.soft_labels.golden import GOLDEN
+from tmkd.soft_labels.store import LabelStore
+from tmkd.workspace import corpus_folder, fingerprint, labels_folder
 
 STEP = "corpus"
 
@@ -27,16 +29,26 @@ def ensure_corpus(context: Context) -> CorpusManifest:
     if found is not None:
         same_config = _noted(context) == _config_identity(context)
         if same_config and not context.remake:
-            if found.made_from != made_from(config):
+            if _changed(context, found):
                 note(f"{STEP}: its sources have changed since it was made; kept (jobs/prepare_corpus.py --remake)")
             context.skip(STEP, where)
             return found
         _refuse_to_orphan_labels(context, found, same_config)
     with context.step(STEP, where):
         manifest = prepare_corpus(config, workspace)
+        _drop_orphans(context, manifest)
         workspace.publish_json(_note_path(config.name), {"config": _config_identity(context)})
     show_splits(manifest)
     return manifest
+
+
+def require_split(corpus: CorpusManifest, split: str) -> None:
+    """Raise `UserError` if there is nothing to judge on."""
+    if not corpus.rows(split):
+        raise UserError(
+            f"evaluation.split: corpus {corpus.name} has no {split} split, it has {', '.join(corpus.splits)}; see "
+            f"corpus.split.{split} and corpus.paths.{split}"
+        )
 
 
 def show_splits(corpus: CorpusManifest) -> None:
@@ -54,24 +66,42 @@ def show_splits(corpus: CorpusManifest) -> None:
     show_table(f"Corpus {corpus.name}", ["split", "questions", "pairs", "golden labels", "shards"], rows)
 
 
+def _changed(context: Context, found: CorpusManifest) -> bool:
+    try:
+        return found.made_from != made_from(context.recipe.corpus)
+    except UserError:  # a finished corpus does not need its sources any more
+        return True
+
+
+def _label_stores(context: Context, corpus: str) -> list[tuple[str, str]]:
+    """Return (split, teacher) of the label stores that hang on a corpus."""
+    folders = context.workspace.folders
+    return [
+        (split, teacher)
+        for split in folders(f"soft_labels/{corpus}")
+        for teacher in folders(f"soft_labels/{corpus}/{split}")
+        if teacher != GOLDEN
+    ]
+
+
+def _drop_orphans(context: Context, corpus: CorpusManifest) -> None:
+    """Delete the labels of splits whose text has changed; the others fit the new corpus as they did the old one."""
+    for split, teacher in _label_stores(context, corpus.name):
+        identity = LabelStore(context.workspace, corpus.name, split, teacher).identity or {}
+        if identity.get("corpus") != corpus.split_fingerprint(split):
+            context.workspace.delete(labels_folder(corpus.name, split, teacher))
+
+
 def _refuse_to_orphan_labels(context: Context, found: CorpusManifest, same_config: bool) -> None:
     name = found.name
-    labelled = sorted(
-        {
-            teacher
-            for split in context.workspace.folders(f"soft_labels/{name}")
-            for teacher in context.workspace.folders(f"soft_labels/{name}/{split}")
-            if teacher != "golden"
-        }
-    )
+    labelled = sorted({teacher for _, teacher in _label_stores(context, name)})
     if labelled and not context.relabel:
         why = "is to be made again" if same_config else "was made by other settings"
         raise UserError(
             f"corpus {name} {why}, and soft labels of {', '.join(labelled)} hang on it; give it another name "
-            "(--corpus.name), use another --workspace, or pass --relabel to make it and them again"
+            "(--corpus.name), use another --workspace, or pass --relabel to make it again, and the labels of text "
+            "that changes"
         )
-    for split in context.workspace.folders(f"soft_labels/{name}"):
-        context.workspace.delete(f"soft_labels/{name}/{split}")
 
 
 def _config_identity(context: Context) -> str:

@@ -18,6 +18,7 @@ from tmkd.evaluation.ensemble import mean_probabilities
 from tmkd.evaluation.intervals import Interval, Run, difference, recovered_gap
 from tmkd.evaluation.intervals import mean as mean_interval
 from tmkd.evaluation.quality import Quality, correct, quality
+from tmkd.evaluation.questions import question_codes
 from tmkd.evaluation.scoring import Measured, Task, measure
 from tmkd.evaluation.table import ModelRow, model_name
 from tmkd.models.student_config import AGGREGATE
@@ -132,6 +133,7 @@ def _measure(
             students={**students, **({"baseline": baseline} if baseline else {})},
             teachers={t: (entry.config(), teacher_folder(context, t)) for t, entry in recipe.teachers.items()},
             max_length=recipe.student.max_length,
+            precision=recipe.training.precision,
             seconds=recipe.evaluation.speed_seconds,
             pairs=split.texts,
         )
@@ -191,6 +193,8 @@ def _report(
     result = report.publish(context.workspace, context.recipe.run_name, rows, path, intervals, notes, curve)
     result["baseline_tried"] = tried
     table.show(rows, f"{context.recipe.evaluation.split} split of {corpus.name}")
+    for line in notes[:2]:
+        note(f"  {line}")
     for name, interval in intervals.items():
         note(f"  {name}: {interval or 'cannot be formed (the ensemble is not ahead of the baseline)'}")
     _track(context, rows, intervals)
@@ -220,7 +224,7 @@ def _notes(context: Context, corpus: CorpusManifest, split: Split, tried: list[d
         f"{len(split.ids):,} pairs of {corpus.questions(name):,} questions, split `{name}` of corpus `{corpus.name}`."
     ]
     if split.judged:
-        notes.append("Ranking measures leave out questions without a relevant candidate.")
+        notes.append(_ranking_note(split))
     else:
         notes.append("No golden labels: every model is compared with the teachers' ensemble.")
     if tried:
@@ -230,6 +234,18 @@ def _notes(context: Context, corpus: CorpusManifest, split: Split, tried: list[d
         )
         notes.append(f"Baseline: {steps} steps on golden labels alone; validation accuracy by setting: {settings}.")
     return notes
+
+
+def _ranking_note(split: Split) -> str:
+    """Say what the ranking measures can tell: with few candidates a question they are high for anyone."""
+    codes = question_codes(split.question_ids)
+    candidates = np.bincount(codes)
+    relevant = np.bincount(codes, weights=split.labels > 0, minlength=len(candidates))
+    text = f"Ranking: {candidates.mean():.1f} candidates a question"
+    if (relevant == 1).all():
+        by_chance = np.mean([np.mean(1 / np.arange(1, n + 1) * (np.arange(n) < 10)) for n in candidates])
+        return f"{text}; a random order has MRR@10 {by_chance:.3f}."
+    return f"{text}; questions without a relevant one are left out."
 
 
 def _curves(tried: list[dict[str, Any]]) -> dict[str, list[tuple[int, float]]]:

@@ -20,7 +20,11 @@ def parser(job: str, what: str, switches: dict[str, str]) -> argparse.ArgumentPa
     )  # fmt: skip
     made.add_argument("--recipe", default="docs", metavar="NAME|FILE", help=f"{', '.join(shipped())}, or a YAML file")
     made.add_argument("--workspace", default="workspace", metavar="DIR|URI", help="where everything lands (s3://… too)")
-    made.add_argument("--fixture", action="store_true", help="a miniature of the same run, in <workspace>/fixture")
+    made.add_argument(
+        "--fixture",
+        action="store_true",
+        help="a miniature of the same run, with random 2-layer models, in <workspace>/fixture",
+    )
     made.add_argument("--json", action="store_true", help="print the result as one JSON line, last on stdout")
     made.add_argument("--verbose", action="store_true", help="let Ray, transformers and DeepSpeed speak")
     for name, meaning in switches.items():

@@ -54,10 +54,12 @@ def evaluate() -> int:
 
 def _ready(context: Context, *splits: str) -> CorpusManifest:
     """Make the corpus, the teachers and the labels of what is learned from and of ``splits``."""
-    from tmkd.pipeline.corpus_step import ensure_corpus
+    from tmkd.pipeline.corpus_step import ensure_corpus, require_split
     from tmkd.pipeline.teacher_step import LEARNED, ensure_labels, ensure_teachers
 
     corpus = ensure_corpus(context)
+    for split in splits:
+        require_split(corpus, split)
     ensure_teachers(context, corpus)
     ensure_labels(context, corpus, (*LEARNED, *splits))
     return corpus
@@ -76,7 +78,8 @@ def _teachers(context: Context) -> dict[str, Any]:
 
     corpus = ensure_corpus(context)
     ensure_teachers(context, corpus)
-    ensure_labels(context, corpus, JUDGED)
+    calibrating = () if corpus.has_labels("train") else ("unlabeled",)  # what single logits are calibrated on
+    ensure_labels(context, corpus, (*JUDGED, *calibrating))
     return {"teachers": _teacher_table(context, corpus)}
 
 

@@ -14,7 +14,7 @@ from tmkd.pipeline.cli import EXIT_STATUS
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus
 from tmkd.pipeline.label_plan import plan_path
-from tmkd.pipeline.teacher_step import ensure_teachers, teacher_folder, views_of_one_model
+from tmkd.pipeline.teacher_step import is_trained, teacher_folder, views_of_one_model
 
 FAULTY = 1
 SHOWN_FAULTS = 20
@@ -23,9 +23,14 @@ SHOWN_FAULTS = 20
 def forecast_labels(context: Context) -> dict[str, Any]:
     """Say what labelling will take, teacher by teacher and in all, and keep it for the comparison afterwards."""
     corpus = ensure_corpus(context)
-    ensure_teachers(context, corpus)
-    heading("plan")
     recipe = context.recipe
+    untrained = [name for name in recipe.in_order() if not is_trained(context, corpus, name)]
+    if untrained:
+        raise UserError(
+            f"--plan: {' and '.join(untrained)} must be trained before it can be timed, which is not free (labels for "
+            "a warm-up included): run jobs/train_teachers.py first"
+        )
+    heading("plan")
     splits = [split for split in corpus.splits if corpus.rows(split)]
     found = []
     for names in views_of_one_model(recipe.teachers, recipe.in_order()):

@@ -8,12 +8,15 @@ import numpy as np
 
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
+from tmkd.models.folders import local_folder
 from tmkd.models.student_config import soft_header
 from tmkd.pipeline.context import Context
 from tmkd.soft_labels.calibration import Calibration, fit_platt, fit_unlabelled, save_calibration
 from tmkd.soft_labels.golden import GOLDEN
 from tmkd.soft_labels.join import join_shard
 from tmkd.soft_labels.store import LabelStore
+from tmkd.teachers.base import model_facts
+from tmkd.teachers.folder import load_tokenizer
 from tmkd.training.stage import Signal
 from tmkd.workspace import HASH_SUFFIX, fingerprint, labels_folder
 
@@ -33,7 +36,7 @@ def calibrate(context: Context, corpus: CorpusManifest, teacher: str) -> Calibra
     else:
         kind = context.recipe.teachers[teacher].kind
         calibration = fit_unlabelled(scores[:, 0], "bi_encoder" if kind == "bi_encoder" else "classifier")
-    save_calibration(context.workspace, teacher, calibration)
+    save_calibration(context.workspace, corpus.name, teacher, calibration)
     return calibration
 
 
@@ -68,6 +71,12 @@ def _identity(context: Context, corpus: CorpusManifest, teacher: str) -> dict[st
         if store.identity:
             return dict(store.identity)
     raise UserError(f"{teacher}: has no soft labels on corpus {corpus.name}; run jobs/label_corpus.py first")
+
+
+def base_identity(model: str, key: str) -> str:
+    """Return the fingerprint of the weights and vocabulary that a training starts from, wherever they lie."""
+    folder = local_folder(model, key)
+    return fingerprint(model_facts(folder, load_tokenizer(folder)))
 
 
 def golden_identity(context: Context, corpus: CorpusManifest, split: str) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 
 from tmkd.console import heading
 from tmkd.errors import UserError
-from tmkd.models.build import check_layers
+from tmkd.models.build import check_base
 from tmkd.models.folders import local_folder
 from tmkd.pipeline.recipe import Recipe
 from tmkd.teachers.classes import match_classes
@@ -47,7 +47,7 @@ def check_models(recipe: Recipe) -> None:
 
 def _check_student(recipe: Recipe) -> None:
     folder = local_folder(recipe.student.base, "student.base")
-    check_layers(folder, recipe.student.layers, "student.layers")
+    check_base(folder, recipe.student.layers, recipe.student.max_length, "student")
     if recipe.student.pooling == "match" and load_tokenizer(folder).sep_token_id is None:
         raise UserError(
             f"student.pooling: match needs a separator token, and the tokenizer of {folder} has none; use mean"
@@ -61,7 +61,7 @@ def _check_teacher(recipe: Recipe, name: str) -> None:
         card = teacher_class(entry.kind).describe(entry.config(), folder, load_tokenizer(folder))
         match_classes(name, card.columns, card.classes, recipe.corpus.classes)
     elif entry.train.pooling != "head":
-        check_layers(folder, entry.train.layers, f"teachers.{name}.train.layers")
+        check_base(folder, entry.train.layers, entry.max_length, f"teachers.{name}")
 
 
 def announce(recipe: Recipe, where: str) -> None:

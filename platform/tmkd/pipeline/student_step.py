@@ -10,7 +10,7 @@ from tmkd.corpus.manifest import CorpusManifest
 from tmkd.models.build import StudentShape
 from tmkd.models.folders import fetch
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.labels import golden_identity, signals
+from tmkd.pipeline.labels import base_identity, golden_identity, signals
 from tmkd.training.config import Schedule
 from tmkd.training.plan import finished
 from tmkd.training.run import train
@@ -49,7 +49,7 @@ def pretrain_stage(context: Context, corpus: CorpusManifest) -> Stage:
     return Stage(
         name="pretrain", output=f"{context.run_folder}/pretrained", split="unlabeled",
         shards=corpus.shard_rows("unlabeled"), signals=signals(context, corpus), golden=False, weights={"soft": 1.0},
-        schedule=recipe.pretrain, base=recipe.student.base, shape=_shape(context),
+        schedule=recipe.pretrain, **_base(context), shape=_shape(context),
         soft_objective=recipe.pretrain.objective, **_common(context, corpus),
     )  # fmt: skip
 
@@ -75,7 +75,7 @@ def baseline_stages(context: Context, corpus: CorpusManifest) -> list[Stage]:
     steps = pretrain_stage(context, corpus).steps + finetune_stage(context, corpus).steps
     shared = Stage(
         name="baseline", output="", split="train", shards=corpus.shard_rows("train"), signals={}, golden=True,
-        weights={"golden": 1.0}, schedule=recipe.finetune, base=recipe.student.base, shape=_shape(context),
+        weights={"golden": 1.0}, schedule=recipe.finetune, **_base(context), shape=_shape(context),
         golden_identity=golden_identity(context, corpus, "train"), **_common(context, corpus),
     )  # fmt: skip
     stages = []
@@ -126,6 +126,11 @@ def _tried(stage: Stage, note: dict[str, Any]) -> dict[str, Any]:
         "validation_cross_entropy": entropy[-1][1] if entropy else 0.0,
         "curve": accuracy,
     }
+
+
+def _base(context: Context) -> dict[str, Any]:
+    base = context.recipe.student.base
+    return {"base": base, "base_identity": base_identity(base, "student.base")}
 
 
 def _shape(context: Context) -> StudentShape:

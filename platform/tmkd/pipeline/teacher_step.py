@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from tmkd.console import heading
 from tmkd.corpus.manifest import CorpusManifest
@@ -14,7 +15,7 @@ from tmkd.models.build import StudentShape
 from tmkd.models.folders import fetch, local_folder
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.label_plan import compare_with_plan
-from tmkd.pipeline.labels import golden_identity, signal
+from tmkd.pipeline.labels import base_identity, golden_identity, signal
 from tmkd.pipeline.recipe import TeacherEntry, TeacherTraining
 from tmkd.soft_labels.store import LabelStore
 from tmkd.training.plan import finished
@@ -77,11 +78,27 @@ def teacher_folder(context: Context, name: str) -> Path:
     entry = context.recipe.teachers[name]
     if entry.train is None:
         return local_folder(entry.model, f"teachers.{name}.model")
-    return fetch(context.workspace, f"teachers/{name}")
+    return fetch(context.workspace, trained_folder(context, name))
+
+
+def trained_folder(context: Context, name: str) -> str:
+    """Return where a teacher that is trained here lies: every corpus trains its own."""
+    return f"teachers/{context.recipe.corpus.name}/{name}"
+
+
+def is_trained(context: Context, corpus: CorpusManifest, name: str) -> bool:
+    """Tell whether a teacher can be used now: as it is, or as it was trained with the recipe's settings."""
+    training = context.recipe.teachers[name].train
+    if training is None:
+        return True
+    try:
+        return finished(context.workspace, _stages(context, corpus, name, training)[-1]) is not None
+    except UserError:  # what it would be warmed up with has not been labelled
+        return False
 
 
 def _ensure_trained(context: Context, corpus: CorpusManifest, name: str) -> None:
-    step, output = f"teacher · {name}", f"teachers/{name}"
+    step, output = f"teacher · {name}", trained_folder(context, name)
     training = context.recipe.teachers[name].train
     assert training is not None
     if not corpus.has_labels("train") and training.warm_up is None:
@@ -110,16 +127,17 @@ def _stages(context: Context, corpus: CorpusManifest, name: str, training: Teach
             training.layers, training.pooling, training.freeze_embeddings, training.dropout, entry.max_length
         )
     golden = Stage(
-        name=f"teacher-{name}", output=f"teachers/{name}", corpus=corpus.name, fingerprints=corpus.fingerprints,
-        split="train", shards=corpus.shard_rows("train"), classes=tuple(corpus.classes), signals={}, golden=True,
-        weights={"golden": 1.0}, schedule=training.golden, seed=recipe.seed, max_length=entry.max_length,
-        base=entry.model, shape=shape,
+        name=f"teacher-{name}", output=trained_folder(context, name), corpus=corpus.name,
+        fingerprints=corpus.fingerprints, split="train", shards=corpus.shard_rows("train"),
+        classes=tuple(corpus.classes), signals={}, golden=True, weights={"golden": 1.0}, schedule=training.golden,
+        seed=recipe.seed, max_length=entry.max_length, base=entry.model,
+        base_identity=base_identity(entry.model, f"teachers.{name}.model"), shape=shape,
         validation=corpus.shard_rows("validation") if corpus.has_labels("validation") else {},
         golden_identity=golden_identity(context, corpus, "train"),
     )  # fmt: skip
     if training.warm_up is None:
         return [golden]
-    warm_output = f"runs/warm_up/{name}"  # of no run: every run of a workspace shares the teachers
+    warm_output = f"runs/warm_up/{corpus.name}/{name}"  # of no run: every run of a workspace shares the teachers
     warm = dataclasses.replace(
         golden, name=f"warm_up-{name}", output=warm_output, split="unlabeled", shards=corpus.shard_rows("unlabeled"),
         validation={},
@@ -128,7 +146,8 @@ def _stages(context: Context, corpus: CorpusManifest, name: str, training: Teach
     )  # fmt: skip
     if not corpus.has_labels("train"):  # nothing to fine-tune on: what the other teachers taught is all
         return [dataclasses.replace(warm, output=golden.output)]
-    return [warm, dataclasses.replace(golden, base=None, starts_from=warm_output, parent=warm.identity())]
+    inherited: dict[str, Any] = {"base": None, "base_identity": "", "starts_from": warm_output}
+    return [warm, dataclasses.replace(golden, parent=warm.identity(), **inherited)]
 
 
 def _refuse_to_orphan_labels(context: Context, corpus: CorpusManifest, name: str) -> None:

@@ -105,14 +105,14 @@ def to_class_logits(raw: FloatArray, calibration: Calibration | None, classes: i
     )
 
 
-def save_calibration(workspace: Workspace, teacher: str, calibration: Calibration) -> None:
-    """Publish ``teachers/<teacher>/calibration.json``."""
-    workspace.publish_json(_path(teacher), asdict(calibration))
+def save_calibration(workspace: Workspace, corpus: str, teacher: str, calibration: Calibration) -> None:
+    """Publish ``teachers/<corpus>/<teacher>/calibration.json``."""
+    workspace.publish_json(_path(corpus, teacher), asdict(calibration))
 
 
-def load_calibration(workspace: Workspace, teacher: str) -> Calibration | None:
+def load_calibration(workspace: Workspace, corpus: str, teacher: str) -> Calibration | None:
     """Read what `save_calibration` wrote, or None."""
-    path = _path(teacher)
+    path = _path(corpus, teacher)
     if not workspace.exists(path):
         return None
     try:
@@ -121,8 +121,8 @@ def load_calibration(workspace: Workspace, teacher: str) -> Calibration | None:
         raise UserError(f"{workspace.show(path)}: not a calibration ({error}); expected scale and shift") from None
 
 
-def _path(teacher: str) -> str:
-    return f"teachers/{teacher}/calibration.json"
+def _path(corpus: str, teacher: str) -> str:
+    return f"teachers/{corpus}/{teacher}/calibration.json"
 
 
 def _newton(z: npt.NDArray[np.float64], targets: npt.NDArray[np.float64]) -> tuple[float, float]:

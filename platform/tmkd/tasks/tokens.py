@@ -33,7 +33,8 @@ def vocabulary_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
 def view(text: str, pattern: str | None) -> str:
     """Return the part of a text that a teacher reads: group 1 of ``pattern``, or all where it does not match."""
     match = re.match(pattern, text, re.DOTALL) if pattern else None
-    return match.group(1) if match else text
+    found: str | None = match.group(1) if match else None
+    return text if found is None else found
 
 
 def tokenize(

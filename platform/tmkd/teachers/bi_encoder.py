@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
+from tmkd.models.loading import load_model
 from tmkd.runtimes.base import Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import Network
@@ -20,7 +21,6 @@ from tmkd.teachers.base import Card, Teacher, model_facts
 from tmkd.teachers.classifier import check_max_length
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.loading import load_model
 
 POOLING_FILE = Path("1_Pooling", "config.json")
 POOLING_MODES = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
+from tmkd.models.build import readable_tokens
+from tmkd.models.loading import load_config, load_model
 from tmkd.runtimes.base import Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import ClassScores
@@ -16,7 +17,6 @@ from tmkd.teachers.base import Card, Teacher, model_facts
 from tmkd.teachers.classes import named_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.loading import load_config, load_model
 
 SHOWN_KEYS = 3
 
@@ -55,13 +55,9 @@ class Classifier(Teacher):
 
 def check_max_length(config: TeacherConfig, model: PreTrainedModel, folder: Path) -> None:
     """Raise `UserError` if inputs could be longer than the model's position embeddings."""
-    encoder: Any = model.base_model.config  # a student's own config says nothing of its encoder's positions
-    positions = getattr(encoder, "max_position_embeddings", None)
-    if positions is None:
-        return
-    offset = 2 if encoder.model_type in ("roberta", "xlm-roberta", "camembert", "longformer") else 0
-    if config.max_length > positions - offset:
+    positions = readable_tokens(model.base_model.config)  # a student's own config says nothing of its encoder's
+    if positions is not None and config.max_length > positions:
         raise UserError(
-            f"max_length {config.max_length}: {folder} reads at most {positions - offset} tokens; "
-            f"right would be {positions - offset} or less"
+            f"max_length {config.max_length}: {folder} reads at most {positions} tokens; "
+            f"right would be {positions} or less"
         )

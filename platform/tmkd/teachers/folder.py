@@ -7,6 +7,7 @@ from pathlib import Path
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
+from tmkd.models.loading import first_line
 from tmkd.workspace import folder_fingerprint
 
 
@@ -19,14 +20,9 @@ def weights_fingerprint(folder: Path) -> str:
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """Read a fast tokenizer from a model folder."""
     try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder)
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     except (ValueError, KeyError, OSError) as error:
         raise UserError(f"{folder}: the tokenizer cannot be used ({first_line(error)})") from None
     if not tokenizer.is_fast:
         raise UserError(f"{folder}: only fast tokenizers can be used; save it with tokenizer.json")
     return tokenizer
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message."""
-    return str(error).strip().split("\n")[0]

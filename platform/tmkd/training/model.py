@@ -41,7 +41,7 @@ def build(stage: Stage, workspace: Workspace) -> tuple[PreTrainedModel, PreTrain
     """
     torch.manual_seed(stage.seed)
     folder = fetch(workspace, stage.starts_from) if stage.starts_from else local_folder(str(stage.base), "base")
-    tokenizer = AutoTokenizer.from_pretrained(folder)
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     model, anew = _model(stage, folder, tokenizer)
@@ -57,7 +57,7 @@ def _model(stage: Stage, folder: Path, tokenizer: PreTrainedTokenizerBase) -> tu
         return student_from_base(
             folder, _fitting(stage.shape, stage), stage.headers, stage.classes, tokenizer
         ), stage.headers
-    parent = AutoModelForSequenceClassification.from_pretrained(folder)
+    parent = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False)
     sources = {header: signal.identity for header, signal in stage.signals.items()}
     return inherit(parent, stage.headers, sources, stage.classes)
 
@@ -70,7 +70,7 @@ def _classifier(stage: Stage, folder: Path, tokenizer: PreTrainedTokenizerBase) 
     labels = dict(enumerate(stage.classes))
     model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
         folder, num_labels=len(labels), id2label=labels, label2id={v: k for k, v in labels.items()},
-        ignore_mismatched_sizes=True, dtype=torch.float32,
+        ignore_mismatched_sizes=True, dtype=torch.float32, trust_remote_code=False,
     )  # fmt: skip
     model.config.pad_token_id = tokenizer.pad_token_id
     return model

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tmkd.models.folders import WEIGHTS
 from tmkd.training.config import EngineConfig
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace
@@ -32,9 +33,14 @@ class Plan:
 
 
 def finished(workspace: Workspace, stage: Stage) -> dict[str, Any] | None:
-    """Return the note of a finished stage (steps, seconds, history), or None if it has yet to be trained."""
+    """Return the note of a finished stage (steps, seconds, history), or None if it has yet to be trained.
+
+    A note beside which the weights are missing does not count.
+    """
     note = read_note(workspace, stage.output)
-    return note if note is not None and note.get("identity") == stage.identity() else None
+    if note is None or note.get("identity") != stage.identity():
+        return None
+    return note if any(workspace.exists(f"{stage.output}/{name}") for name in WEIGHTS) else None
 
 
 def read_note(workspace: Workspace, folder: str) -> dict[str, Any] | None:

@@ -35,6 +35,7 @@ def publish(
         with tempfile.TemporaryDirectory(prefix="tmkd-student-") as name:
             folder = Path(name)
             model.save_pretrained(folder)
+            tokenizer.model_max_length = stage.max_length  # where truncation=True cuts: what it has learned to read
             tokenizer.save_pretrained(folder)
             (folder / "README.md").write_text(model_card(stage, note), encoding="utf-8")
             folders.publish(plan.workspace, folder, stage.output)
@@ -55,7 +56,8 @@ tags: [tmkd, knowledge-distillation]
 # {stage.output}
 
 Made by the stage `{stage.name}` on the corpus `{stage.corpus}` (split `{stage.split}`, {stage.rows:,} pairs,
-{note["steps"]:,} optimiser steps). Headers: {headers}. Classes: {", ".join(stage.classes)}.
+{note["steps"]:,} optimiser steps). It reads up to {stage.max_length} tokens of a pair. Headers: {headers}.
+Classes: {", ".join(stage.classes)}.
 
 Accuracy on the validation split at the end: {shown}.
 
@@ -63,7 +65,7 @@ Accuracy on the validation split at the end: {shown}.
 import tmkd  # makes transformers know the student
 from transformers import pipeline
 
-score = pipeline("text-classification", model="<this folder>")
+score = pipeline("text-classification", model="<this folder>", truncation=True)
 score({{"text": "a question", "text_pair": "a passage"}})
 ```
 """

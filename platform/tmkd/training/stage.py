@@ -11,6 +11,9 @@ from tmkd.soft_labels.calibration import Calibration
 from tmkd.training.config import Schedule
 from tmkd.workspace import fingerprint
 
+_NOT_OF_THE_WEIGHTS = {"name", "output", "base", "starts_from", "validation", "tracked", "schedule", "signals", "shape"}
+"""Attributes of a stage that do not decide what its model becomes, or that `Stage.identity` enters in another form."""
+
 
 @dataclass(frozen=True)
 class Signal:
@@ -36,6 +39,7 @@ class Stage:
         golden: whether golden labels are learned.
         weights: of the terms ``golden`` and ``soft``.
         base: model folder (local) to cut a student from; None inherits ``starts_from``.
+        base_identity: fingerprint of its weights and vocabulary, wherever it lies.
         starts_from: folder of the workspace whose model is inherited.
         shape: of a student; None trains the folder as the Hugging Face classifier it is.
         validation: shard name -> rows of the validation split; empty = none.
@@ -58,6 +62,7 @@ class Stage:
     seed: int
     max_length: int
     base: str | None = None
+    base_identity: str = ""
     starts_from: str | None = None
     shape: StudentShape | None = None
     validation: Mapping[str, int] = field(default_factory=dict)
@@ -83,11 +88,7 @@ class Stage:
 
     def identity(self) -> str:
         """Fingerprint of all that decides the finished weights, except the precision and number of workers."""
-        values = {
-            key: value
-            for key, value in self.__dict__.items()
-            if key not in ("name", "output", "starts_from", "validation", "tracked", "schedule", "signals", "shape")
-        }
+        values = {key: value for key, value in self.__dict__.items() if key not in _NOT_OF_THE_WEIGHTS}
         values["fingerprints"] = self.fingerprints[self.split]  # other splits may change
         values["schedule"] = self.schedule.model_dump()
         values["shape"] = asdict(self.shape) if self.shape else None

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import block_array, coo_array
+from scipy.sparse.csgraph import connected_components
 
 from tmkd.corpus.config import CorpusConfig
 from tmkd.corpus.files.sources import WHOLE
@@ -88,16 +90,33 @@ def _carve(assignment: Assignment, config: CorpusConfig) -> None:
     if pool is None:
         return
     spool, codes = assignment.spools[pool], assignment.codes[pool]
-    judged = spool.group_key[spool.judged]
-    questions = np.unique(judged if len(judged) else spool.group_key)
+    units = _units(spool)
+    judged = units[spool.judged]
+    questions = np.unique(judged if len(judged) else units)
     questions = questions[np.argsort(mix(questions, config.seed), kind="stable")]
     start = 0
     for split, share in ((TEST, config.split.test), (VALIDATION, config.split.validation)):
         if split in assignment.spools or not share:
             continue
         count = max(round(share * len(questions)), int(len(questions) >= 3))
-        codes[np.isin(spool.group_key, questions[start : start + count])] = CODE[split]
+        codes[np.isin(units, questions[start : start + count])] = CODE[split]
         start += count
+
+
+def _units(spool: Spool) -> Hashes:
+    """Return for every row the key of what it must stay together with: all rows of its group or of its text.
+
+    Mostly that is the group alone; but one text may stand under several ids, and would then be in two splits.
+    """
+    groups, group = np.unique(spool.group_key, return_inverse=True)
+    texts, text = np.unique(spool.text_key, return_inverse=True)
+    shape = (len(groups), len(texts))
+    edges = coo_array((np.ones(len(group), np.int8), (group, text)), shape=shape)
+    both = block_array([[None, edges], [edges.T, None]], format="csr")
+    _, component = connected_components(both, directed=False)
+    smallest = np.full(int(component.max(initial=-1)) + 1, np.iinfo(np.uint64).max, np.uint64)
+    np.minimum.at(smallest, component[: len(groups)], groups)
+    return np.asarray(smallest[component[: len(groups)]][group], np.uint64)
 
 
 def _unlabel(assignment: Assignment) -> None:

@@ -30,19 +30,30 @@ class LabelReader:
         return self._known[text]
 
     def _parse(self, text: str) -> int | None:
-        if text in self._none or text.lower() == "nan":  # NaN is how data frames write a missing number
-            return None
-        if text in self._classes:
-            return self._classes[text]
+        # Data frames write a missing number as NaN, and whole numbers beside one with a decimal point: "1.0" is "1".
+        for written in dict.fromkeys((text, _whole(text))):
+            if written in self._none or written.lower() == "nan":
+                return None
+            if written in self._classes:
+                return self._classes[written]
         if text in ("True", "False") and len(self._classes) == 2:
             return int(text == "True")
         try:
-            number = float(text)
+            index = int(_whole(text))
         except ValueError:
             raise ValueError(BAD_LABEL) from None
-        if not number.is_integer() or not 0 <= number < len(self._classes):
+        if not 0 <= index < len(self._classes):
             raise ValueError(BAD_LABEL)
-        return int(number)
+        return index
+
+
+def _whole(text: str) -> str:
+    """Return a whole number without its decimal point; any other text as it is."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return str(int(number)) if number.is_integer() else text
 
 
 def read_grade(value: Any) -> float | None:

@@ -38,6 +38,11 @@ def read_delimited(source: Source, config: CorpusConfig) -> Iterator[Record]:
         wanted: tuple[int | None, ...] | None = None
         count = 0
         for position, fields in rows:
+            if isinstance(fields, Bad) and wanted is None and config.header:
+                raise UserError(
+                    f"{source.location}: its first line, which names the columns, is {fields.reason} "
+                    f"({fields.content[:80]!r}); see corpus.encoding"
+                )
             if isinstance(fields, Bad):
                 yield fields
             elif wanted is None:

@@ -11,24 +11,25 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging as hf_logging
 
 from tmkd.errors import UserError
-from tmkd.teachers.folder import first_line
 
 
 def load_config(folder: Path) -> PreTrainedConfig:
     """Read ``config.json``. Raises `UserError` for an architecture that transformers does not know."""
     try:
-        return AutoConfig.from_pretrained(folder)
+        return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except (ValueError, KeyError, OSError) as error:
         raise UserError(f"{folder}: config.json cannot be used ({first_line(error)})") from None
 
 
-def load_model(auto_class: Any, folder: Path) -> tuple[PreTrainedModel, list[str]]:
-    """Load a model in fp32 with SDPA where it has that.
+def load_model(auto_class: Any, folder: Path, **more: Any) -> tuple[PreTrainedModel, list[str]]:
+    """Load a model in fp32 with SDPA where it has that; ``more`` goes to ``from_pretrained``.
 
     Returns:
         The model and the names of weights that the folder does not hold (transformers made them up).
     """
-    options: dict[str, Any] = {"dtype": "float32", "use_safetensors": True, "output_loading_info": True}
+    options: dict[str, Any] = {
+        "dtype": "float32", "use_safetensors": True, "output_loading_info": True, "trust_remote_code": False, **more,
+    }  # fmt: skip
     with quiet_loading():
         try:
             try:
@@ -58,3 +59,8 @@ def quiet_loading() -> Iterator[None]:
         hf_logging.set_verbosity(level)
         if bar:
             hf_logging.enable_progress_bar()
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message."""
+    return str(error).strip().split("\n")[0]

@@ -22,9 +22,11 @@ ConfigT = TypeVar("ConfigT", bound="Config")
 
 
 class Config(BaseModel):
-    """Base of every config: unknown keys are refused, values are frozen once checked."""
+    """Base of every config: unknown keys are refused, values are frozen once checked, `--run 7` names a run "7"."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False, coerce_numbers_to_str=True
+    )
 
 
 class Field(NamedTuple):

@@ -48,3 +48,8 @@ def test_a_path_alone_makes_it_a_file_source():
 def test_a_wrong_config_is_refused_with_what_would_be_right(tree, message):
     with pytest.raises(UserError, match=message):
         config_of(**tree)
+
+
+def test_a_column_called_no_must_stand_in_quotes() -> None:
+    with pytest.raises(UserError, match=r"columns\.label: .*put the name in quotes"):
+        config_of(path="x.tsv", columns={"label": False})

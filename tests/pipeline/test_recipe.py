@@ -66,6 +66,15 @@ def test_the_paper_s_defaults() -> None:
     assert recipe.run_name == "x" and check(run="second").run_name == "second"
 
 
+def test_a_run_may_be_called_by_a_number() -> None:
+    assert load("docs", {"run": "7"}).run_name == "7"
+
+
+@pytest.mark.parametrize("name", ["golden", "baseline", "finetuned", "a b"])
+def test_teachers_are_not_called_as_other_models_are(name: str) -> None:
+    assert f"teachers: teacher name {name!r} must be letters" in fault(teachers={name: TEACHER})
+
+
 @pytest.mark.parametrize("alpha", [1.5, -0.1, float("nan"), float("inf")])
 def test_alpha_outside_0_to_1_is_refused(alpha: float) -> None:
     assert "finetune.alpha: Input should be" in fault(finetune={"alpha": alpha})

@@ -42,6 +42,13 @@ class ColumnsConfig(Config):
         default=None, description="span reading: article or document, which no two splits share; else the context"
     )
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _is_no_boolean(cls, value: object) -> object:
+        if isinstance(value, bool):
+            raise ValueError(f"{value} is what YAML reads yes, no, on, off, true and false as: put the name in quotes")
+        return value
+
     def named(self) -> dict[str, Column]:
         """Return the mapped columns only, as ``{role: column}``."""
         roles = {role: getattr(self, role) for role in type(self).model_fields}

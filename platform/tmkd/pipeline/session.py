@@ -39,10 +39,16 @@ def run_job(
         result = step(context)
         run.metrics({f"seconds/{record.step}": record.seconds for record in context.log if record.seconds})
     context.show_summary(next_command or tracker.ui_command)
-    return {
-        **result,
-        "steps": {record.step: {"state": record.state, "seconds": record.seconds} for record in context.log},
-    }
+    return {**result, "steps": _steps(context)}
+
+
+def _steps(context: Context) -> dict[str, dict[str, Any]]:
+    """Return state and seconds of every step; one that ran twice (labels of more splits) took the sum."""
+    steps: dict[str, dict[str, Any]] = {}
+    for record in context.log:
+        before = steps.get(record.step, {}).get("seconds", 0.0)
+        steps[record.step] = {"state": record.state, "seconds": before + record.seconds}
+    return steps
 
 
 def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -216,8 +216,11 @@ class LabelStore:
         """Return size and time of the shards as `compact` last saw them; none where other labels were there then."""
         if not self.workspace.exists(self._index_path):
             return {}
-        index = self.workspace.read_json(self._index_path)
-        return dict(index["files"]) if index["fingerprint"] == self.fingerprint else {}
+        try:
+            index = self.workspace.read_json(self._index_path)
+            return dict(index["files"]) if index["fingerprint"] == self.fingerprint else {}
+        except (ValueError, KeyError, TypeError):  # damaged: it only saves reading the shards again
+            return {}
 
     @property
     def manifest(self) -> dict[str, Any] | None:

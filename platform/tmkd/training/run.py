@@ -9,7 +9,8 @@ from typing import Any
 import cloudpickle
 import ray
 
-from tmkd.cluster import cluster_size, users_mistake, watch_progress
+from tmkd.cluster import LOOPBACK, cluster_size, users_mistake, watch_progress
+from tmkd.errors import UserError
 from tmkd.training.config import EngineConfig
 from tmkd.training.entry import worker
 from tmkd.training.plan import Plan, finished
@@ -44,6 +45,12 @@ def _fit(stages: Sequence[Stage], config: EngineConfig, workspace: Workspace, ru
     from ray.train.torch import TorchTrainer
 
     cpus, gpus = _resources(config)
+    room = cluster_size()[0]
+    if os.environ.get(LOOPBACK) and config.workers * cpus > room:  # nobody joins this machine's own cluster
+        raise UserError(
+            f"training.workers: {config.workers} workers of {cpus:g} CPU(s) do not fit into this machine's {room:g}; "
+            "use fewer, or a cluster (RAY_ADDRESS)"
+        )
     name = f"{stages[-1].name}-{fingerprint([stage.identity() for stage in stages])}"  # the same when called again
     plan = Plan(tuple(stages), config, workspace, progress=f"{run}/{name}")
     os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")

@@ -113,7 +113,7 @@ def test_changed_teacher_settings_are_refused_while_their_labels_stand(evaluated
 
 
 def test_changed_teacher_weights_are_refused_while_their_labels_stand(evaluated: Outcome, place: Path) -> None:
-    weights = place / "fixture/teachers/cross_encoder/model.safetensors"
+    weights = place / "fixture/teachers/docs/cross_encoder/model.safetensors"
     before = weights.read_bytes()
     weights.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
     try:

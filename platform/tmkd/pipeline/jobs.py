@@ -52,16 +52,16 @@ def evaluate() -> int:
                 None)  # fmt: skip
 
 
-def _ready(context: Context, *splits: str) -> CorpusManifest:
-    """Make the corpus, the teachers and the labels of what is learned from and of ``splits``."""
+def _ready(context: Context, *splits: str, judged: str | None = None) -> CorpusManifest:
+    """Make the corpus, the teachers and the labels of what is learned from, of ``splits`` and of the one ``judged``."""
     from tmkd.pipeline.corpus_step import ensure_corpus, require_split
     from tmkd.pipeline.teacher_step import LEARNED, ensure_labels, ensure_teachers
 
     corpus = ensure_corpus(context)
-    for split in splits:
-        require_split(corpus, split)
+    if judged is not None:
+        require_split(corpus, judged)
     ensure_teachers(context, corpus)
-    ensure_labels(context, corpus, (*LEARNED, *splits))
+    ensure_labels(context, corpus, (*LEARNED, *splits, *([judged] if judged else [])))
     return corpus
 
 
@@ -132,7 +132,7 @@ def _finetune(context: Context) -> dict[str, Any]:
 def _evaluate(context: Context) -> dict[str, Any]:
     from tmkd.pipeline.evaluation_step import evaluate as evaluate_all
 
-    return evaluate_all(context, _ready(context, context.recipe.evaluation.split))
+    return evaluate_all(context, _ready(context, judged=context.recipe.evaluation.split))
 
 
 def _trained(note: dict[str, Any]) -> dict[str, Any]:

@@ -238,6 +238,9 @@ def labels_folder(corpus: str, split: str, teacher: str) -> str:
     return f"soft_labels/{corpus}/{split}/{teacher}"
 
 
+SHARD_PREFIX = "part-"
+
+
 def shard_name(index: int) -> str:
     """Return the file name of a shard: ``part-00000.parquet``, ``part-00001.parquet`` and so on."""
-    return f"part-{index:05d}.parquet"
+    return f"{SHARD_PREFIX}{index:05d}.parquet"

@@ -123,13 +123,33 @@ def test_squad_2_has_questions_without_an_answer_and_says_so(workspace, tmp_path
     assert rejected(workspace, "s") == [("t.json", 3, "question without an answer that is not said to be impossible")]
 
 
+def test_what_holds_no_questions_is_told_and_what_has_none_is_not(workspace, tmp_path) -> None:
+    good = {"context": CONTEXT, "qas": [question("a", "won")]}
+    paragraphs = [good, {"context": CONTEXT, "qas": []}, {"context": CONTEXT}, "no paragraph"]
+    articles = [{"title": "T", "paragraphs": paragraphs}, {"title": "U"}, {"title": "V", "paragraphs": []}]
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps({"version": "1.1", "data": articles}))
+    manifest = spans(workspace, paths={"train": str(path)})
+    assert manifest.rows("train") == 1
+    assert manifest.counts["rejected"] == {"question that is not as SQuAD has it": 3}
+
+
 def test_unlabeled_questions_need_no_answers_and_unjudged_ones_are_unlabeled(workspace, tmp_path) -> None:
+    moved = question("u3", answers=[{"text": "moved", "answer_start": 0}])
     paths = {
-        "unlabeled": squad(tmp_path / "u.json", [question("u1"), question("u2", answers=[])], context=CONTEXT + "1"),
+        "unlabeled": squad(
+            tmp_path / "u.json",
+            [
+                question("u1"),
+                question("u2", answers=[]),
+                question("u3", answers=[{"text": "moved", "answer_start": 0}]),
+            ],
+            context=CONTEXT + "1",
+        ),
         "train": squad(tmp_path / "t.json", [question("a", "won"), question("b")]),
     }
     manifest = spans(workspace, paths=paths)
-    assert [row["source_id"] for row in rows(workspace, manifest, "unlabeled")] == ["u1", "u2", "b"]
+    assert [row["source_id"] for row in rows(workspace, manifest, "unlabeled")] == ["u1", "u2", "u3", "b"]
     assert [row["source_id"] for row in rows(workspace, manifest, "train")] == ["a"]
 
 
@@ -164,7 +184,8 @@ def test_no_article_lies_in_two_carved_splits_and_no_held_out_context_elsewhere(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "not one JSON document"),
+        ("", "the file is empty"),
+        ("{", "not one JSON document"),
         ('{"question": 1}\n{"question": 2}', "not one JSON document .*corpus.format: jsonl"),
         ('{"questions": []}', "no SQuAD file: expected an object with a list of articles as 'data', found questions"),
         ("[]", "no SQuAD file"),

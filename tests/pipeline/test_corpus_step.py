@@ -11,6 +11,7 @@ import pytest
 
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
+from tmkd.labelling.job import rejected_path
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus, require_split
 from tmkd.pipeline.recipe import load
@@ -45,7 +46,12 @@ def label(workspace: Workspace, corpus: CorpusManifest) -> list[str]:
         store.bind({"corpus": corpus.split_fingerprint(split)})
         store.publish(corpus.shards(split)[0], np.arange(1), np.zeros((1, 2), np.float32))
         folders.append(store.folder)
+        workspace.publish_bytes(rejection(split), b"rows without a score")
     return folders
+
+
+def rejection(split: str) -> str:
+    return rejected_path("pairs", split, "t", "part-00000.parquet")
 
 
 def kept(workspace: Workspace, folders: list[str]) -> list[str]:
@@ -80,13 +86,13 @@ def test_only_labels_of_text_that_changes_are_dropped(tmp_path, file) -> None:
     write(file, label=0)  # new judgements, the same text
     after = ensure_corpus(context(tmp_path, file, remake=True, relabel=True))
     assert after.fingerprints == before.fingerprints and kept(first.workspace, folders) == folders
+    assert all(first.workspace.exists(rejection(split)) for split in before.splits)  # they belong to those labels
     write(file, more=" changed")
     changed = ensure_corpus(context(tmp_path, file, remake=True, relabel=True))
     same = [split for split in before.splits if changed.split_fingerprint(split) == before.split_fingerprint(split)]
     assert 0 < len(same) < len(before.splits)
-    assert kept(first.workspace, folders) == [
-        f"soft_labels/pairs/{split}/t" for split in before.splits if split in same
-    ]
+    assert kept(first.workspace, folders) == [f"soft_labels/pairs/{split}/t" for split in same]
+    assert [split for split in before.splits if first.workspace.exists(rejection(split))] == same
 
 
 def test_a_finished_corpus_does_not_need_its_source_any_more(tmp_path, file) -> None:

@@ -84,7 +84,9 @@ def _remove(workspace: Workspace, corpus: str) -> None:
     """Remove an older corpus, manifest first; labels of other teachers stay and are judged by their fingerprints."""
     workspace.delete(manifest_path(corpus))
     workspace.delete(corpus_folder(corpus))
-    workspace.delete(f"rejected/{corpus}")
+    for name in workspace.list(f"rejected/{corpus}"):
+        if "-" not in name:  # rows that teachers could not score (split-teacher-shard) go with those labels
+            workspace.delete(f"rejected/{corpus}/{name}")
     for split in SPLITS:
         workspace.delete(labels_folder(corpus, split, GOLDEN))
 

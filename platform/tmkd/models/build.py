@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
-from tmkd.models.loading import load_config, load_model
+from tmkd.models.loading import load_config, load_model, readable_tokens
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN, Pooling, StudentConfig
 
@@ -53,13 +53,6 @@ def check_base(folder: Path, layers: int | None, max_length: int, key: str) -> N
     has = config.num_hidden_layers
     if layers is not None and not 1 <= layers <= has:
         raise UserError(f"{key}.layers: {layers} layers asked for, but {folder} has {has}; give 1 to {has}")
-
-
-def readable_tokens(config: Any) -> int | None:
-    """Return how many tokens an encoder has positions for; None where it has no such limit."""
-    positions = getattr(config, "max_position_embeddings", None)
-    offset = 2 if config.model_type in ("roberta", "xlm-roberta", "camembert", "longformer") else 0
-    return None if positions is None else int(positions) - offset
 
 
 def student_from_base(

@@ -21,6 +21,13 @@ def load_config(folder: Path) -> PreTrainedConfig:
         raise UserError(f"{folder}: config.json cannot be used ({first_line(error)})") from None
 
 
+def readable_tokens(config: PreTrainedConfig) -> int | None:
+    """Return how many tokens an encoder has positions for; None where it has no such limit."""
+    positions = getattr(config, "max_position_embeddings", None)
+    offset = 2 if config.model_type in ("roberta", "xlm-roberta", "camembert", "longformer") else 0
+    return None if positions is None else int(positions) - offset
+
+
 def load_model(auto_class: Any, folder: Path, **more: Any) -> tuple[PreTrainedModel, list[str]]:
     """Load a model in fp32 with SDPA where it has that; ``more`` goes to ``from_pretrained``.
 

@@ -6,10 +6,11 @@ from tmkd.console import note, show_table
 from tmkd.corpus.build import made_from, prepare_corpus
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
+from tmkd.labelling.job import rejected_path
 from tmkd.pipeline.context import Context
 from tmkd.soft_labels.golden import GOLDEN
 from tmkd.soft_labels.store import LabelStore
-from tmkd.workspace import corpus_folder, fingerprint, labels_folder
+from tmkd.workspace import SHARD_PREFIX, corpus_folder, fingerprint, labels_folder
 
 STEP = "corpus"
 
@@ -90,6 +91,10 @@ def _drop_orphans(context: Context, corpus: CorpusManifest) -> None:
         identity = LabelStore(context.workspace, corpus.name, split, teacher).identity or {}
         if identity.get("corpus") != corpus.split_fingerprint(split):
             context.workspace.delete(labels_folder(corpus.name, split, teacher))
+            folder, prefix = rejected_path(corpus.name, split, teacher, SHARD_PREFIX).rsplit("/", 1)
+            for name in context.workspace.list(folder):
+                if name.startswith(prefix):
+                    context.workspace.delete(f"{folder}/{name}")
 
 
 def _refuse_to_orphan_labels(context: Context, found: CorpusManifest, same_config: bool) -> None:

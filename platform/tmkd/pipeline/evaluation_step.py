@@ -18,7 +18,7 @@ from tmkd.evaluation.ensemble import mean_probabilities
 from tmkd.evaluation.intervals import Interval, Run, difference, recovered_gap
 from tmkd.evaluation.intervals import mean as mean_interval
 from tmkd.evaluation.quality import Quality, correct, quality
-from tmkd.evaluation.questions import question_codes
+from tmkd.evaluation.questions import has_rivals, question_codes
 from tmkd.evaluation.scoring import Measured, Task, measure
 from tmkd.evaluation.table import ModelRow, model_name
 from tmkd.models.student_config import AGGREGATE
@@ -239,6 +239,8 @@ def _notes(context: Context, corpus: CorpusManifest, split: Split, tried: list[d
 def _ranking_note(split: Split) -> str:
     """Say what the ranking measures can tell: with few candidates a question they are high for anyone."""
     codes = question_codes(split.question_ids)
+    if not has_rivals(codes):
+        return "Ranking: one candidate a question, so there is nothing to rank."
     candidates = np.bincount(codes)
     relevant = np.bincount(codes, weights=split.labels > 0, minlength=len(candidates))
     text = f"Ranking: {candidates.mean():.1f} candidates a question"

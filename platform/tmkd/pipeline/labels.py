@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -76,6 +78,13 @@ def _identity(context: Context, corpus: CorpusManifest, teacher: str) -> dict[st
 def base_identity(model: str, key: str) -> str:
     """Return the fingerprint of the weights and vocabulary that a training starts from, wherever they lie."""
     folder = local_folder(model, key)
+    stats = [(path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file()]
+    return _base_identity(folder, tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats))
+
+
+@cache
+def _base_identity(folder: Path, files: tuple[tuple[str, int, int], ...]) -> str:
+    """Read a base once for all stages that are told apart by it; ``files`` says whether it is still the same."""
     return fingerprint(model_facts(folder, load_tokenizer(folder)))
 
 

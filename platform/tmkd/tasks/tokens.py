@@ -2,7 +2,7 @@
 
 ``tokens/<vocabulary>/<split fingerprint>/<split>/<column>/part-00000.parquet`` holds ``id`` and ``tokens``
 (2 bytes a token up to 65,536 entries, else 4). Teachers and students that share a vocabulary share it. Contexts, in
-which answers are found, are kept whole, and ``context-grid`` beside them says which characters their tokens stand for.
+which answers are found, are kept whole, with the characters that their tokens stand for (``starts``, ``ends``).
 """
 
 from __future__ import annotations
@@ -37,30 +37,33 @@ def view(text: str, pattern: str | None) -> str:
     return text if found is None else found
 
 
-def tokenize(
-    tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int | None = MAX_CACHED_TOKENS
-) -> Ragged:
-    """Tokenise texts without special tokens; ``max_tokens`` None keeps them whole."""
+def tokenize(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int = MAX_CACHED_TOKENS) -> Ragged:
+    """Tokenise texts without special tokens."""
     if not texts:
         return Ragged(np.zeros(0, dtype=_dtype(tokenizer)), np.zeros(1, dtype=np.int64))
     encoded = tokenizer(
-        list(texts), add_special_tokens=False, truncation=max_tokens is not None, max_length=max_tokens,
-        return_attention_mask=False, return_token_type_ids=False, verbose=False,
+        list(texts), add_special_tokens=False, truncation=True, max_length=max_tokens,
+        return_attention_mask=False, return_token_type_ids=False,
     )["input_ids"]  # fmt: skip
     return _ragged(encoded, _dtype(tokenizer))
 
 
-def grids(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> tuple[Ragged, Ragged]:
-    """Return for every token of `tokenize` the character where it starts and the one after its end, uint32."""
-    if not texts:
-        empty = Ragged(np.zeros(0, dtype=np.uint32), np.zeros(1, dtype=np.int64))
-        return empty, empty
+def tokenize_whole(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str]) -> dict[str, Ragged]:
+    """Tokenise texts without special tokens and without a limit.
+
+    Returns:
+        ``tokens``, and for each of them the character where it ``starts`` and the one after its ``ends``, uint32.
+    """
     encoded = tokenizer(
-        list(texts), add_special_tokens=False, return_offsets_mapping=True,
-        return_attention_mask=False, return_token_type_ids=False, verbose=False,
-    )["offset_mapping"]  # fmt: skip
-    starts, ends = ([[place[side] for place in row] for row in encoded] for side in (0, 1))
-    return _ragged(starts, np.uint32), _ragged(ends, np.uint32)
+        list(texts), add_special_tokens=False, return_offsets_mapping=True, return_attention_mask=False,
+        return_token_type_ids=False, verbose=False,
+    )  # fmt: skip
+    starts, ends = ([[place[side] for place in row] for row in encoded["offset_mapping"]] for side in (0, 1))
+    return {
+        "tokens": _ragged(encoded["input_ids"], _dtype(tokenizer)),
+        "starts": _ragged(starts, np.uint32),
+        "ends": _ragged(ends, np.uint32),
+    }
 
 
 class TokenCache:
@@ -83,37 +86,34 @@ class TokenCache:
         self.folder = f"tokens/{vocabulary_fingerprint(tokenizer)}"
 
     def read(self, split: str, shard: str, column: str, pattern: str | None = None) -> tuple[np.ndarray, Ragged]:
-        """Return the int64 ids [n] and the tokens of one text column (``question`` or ``passage``) of a shard."""
-        name = f"{column}-{fingerprint(pattern)}" if pattern else column
-        path = f"{self.folder}/{self.fingerprints[split]}/{split}/{name}/{shard}"
-        if not self.workspace.exists(path):
-            self._write(path, split, shard, column, pattern)
-        table = self.workspace.read_table(path).combine_chunks()
+        """Return the int64 ids [n] and the tokens of one text column (``question``, ``passage``, ``context``)."""
+        table = self._table(split, shard, column, pattern, ["id", "tokens"])
         return table["id"].to_numpy(), _column(table, "tokens")
 
     def grids(self, split: str, shard: str) -> tuple[Ragged, Ragged]:
         """Return where the tokens of a shard's contexts start and end, in characters of the context."""
-        path = f"{self.folder}/{self.fingerprints[split]}/{split}/{CONTEXT}-grid/{shard}"
-        if not self.workspace.exists(path):
-            table = self.workspace.read_table(f"{corpus_folder(self.corpus, split)}/{shard}", columns=["id", CONTEXT])
-            texts = table[CONTEXT].to_pylist()
-            unique = list(dict.fromkeys(texts))
-            starts, ends = grids(self.tokenizer, unique)
-            rows = _places(texts, unique)
-            columns = {"starts": _list_array(starts, rows), "ends": _list_array(ends, rows)}
-            self.workspace.publish_table(path, pa.table({"id": table["id"], **columns}))
-        table = self.workspace.read_table(path).combine_chunks()
+        table = self._table(split, shard, CONTEXT, None, ["starts", "ends"])
         return _column(table, "starts"), _column(table, "ends")
+
+    def _table(self, split: str, shard: str, column: str, pattern: str | None, wanted: list[str]) -> pa.Table:
+        name = f"{column}-{fingerprint(pattern)}" if pattern else column
+        path = f"{self.folder}/{self.fingerprints[split]}/{split}/{name}/{shard}"
+        if not self.workspace.exists(path):
+            self._write(path, split, shard, column, pattern)
+        return self.workspace.read_table(path, columns=wanted).combine_chunks()
 
     def _write(self, path: str, split: str, shard: str, column: str, pattern: str | None) -> None:
         source = f"{corpus_folder(self.corpus, split)}/{shard}"
         table = self.workspace.read_table(source, columns=["id", column])
         texts = table[column].to_pylist()
         unique = list(dict.fromkeys(texts))  # a question stands before each of its candidates: tokenise it once
-        most = None if column == CONTEXT else MAX_CACHED_TOKENS
-        cut = tokenize(self.tokenizer, [view(text, pattern) for text in unique], most)
-        tokens = _list_array(cut, _places(texts, unique))
-        self.workspace.publish_table(path, pa.table({"id": table["id"], "tokens": tokens}))
+        if column == CONTEXT:
+            found = tokenize_whole(self.tokenizer, unique)
+        else:
+            found = {"tokens": tokenize(self.tokenizer, [view(text, pattern) for text in unique])}
+        rows = _places(texts, unique)
+        columns = {name: _list_array(values, rows) for name, values in found.items()}
+        self.workspace.publish_table(path, pa.table({"id": table["id"], **columns}))
 
 
 def _places(texts: Sequence[str], unique: Sequence[str]) -> list[int]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
-from tmkd.models.build import readable_tokens
-from tmkd.models.loading import load_config, load_model
+from tmkd.models.loading import load_config, load_model, readable_tokens
 from tmkd.runtimes.base import Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import ClassScores
@@ -55,7 +55,8 @@ class Classifier(Teacher):
 
 def check_max_length(config: TeacherConfig, model: PreTrainedModel, folder: Path) -> None:
     """Raise `UserError` if inputs could be longer than the model's position embeddings."""
-    positions = readable_tokens(model.base_model.config)  # a student's own config says nothing of its encoder's
+    encoder: Any = model.base_model.config  # a student's own config says nothing of its encoder's positions
+    positions = readable_tokens(encoder)
     if positions is not None and config.max_length > positions:
         raise UserError(
             f"max_length {config.max_length}: {folder} reads at most {positions} tokens; "

@@ -34,8 +34,9 @@ class PairScorer:
         # `tmkd` itself is imported by now, so its own architectures are registered with the Auto classes.
         from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-        self.tokenizer = AutoTokenizer.from_pretrained(folder)
-        self.model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+        self.tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+        model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False)
+        self.model = model.eval()
         self.labels = [str(label) for _, label in sorted(self.model.config.id2label.items())]
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:

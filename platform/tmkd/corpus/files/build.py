@@ -16,7 +16,7 @@ from tmkd.corpus.files.assign import DUPLICATES, LEAKS, Assignment, assert_apart
 from tmkd.corpus.files.mining import Mine, is_wanted
 from tmkd.corpus.files.read import read_passages, read_spools
 from tmkd.corpus.files.repeats import drop_near_duplicates
-from tmkd.corpus.files.spool import Mask, spool_schema
+from tmkd.corpus.files.spool import Mask
 from tmkd.corpus.ledger import Ledger
 from tmkd.corpus.schema import LAYOUTS, SPLITS, TRAIN, UNLABELED
 from tmkd.corpus.shards import ShardWriter
@@ -118,14 +118,12 @@ def _write(
     mine = Mine() if config.task == "pair" and not labelled and is_wanted(config.mining, groups) else None
     writer = writer_for(split, labelled)
     layout = LAYOUTS[config.task]
-    names = [field.name for field in spool_schema(layout)][2:]
+    names = {*layout.rows.names, *(layout.golden.names if labelled else [])}
     ranks = cumulative_counts(groups)
     start = 0
     with progress_bar(f"writing {split}", len(groups)) as bar:
         for rows in _rows(parts, assignment):
-            columns = {name: rows[name].combine_chunks() for name in names}
-            if not labelled:
-                columns = {name: values for name, values in columns.items() if name in layout.rows.names}
+            columns = {name: rows[name].combine_chunks() for name in rows.column_names if name in names}
             writer.write({**columns, "rank": ranks[start : start + rows.num_rows]})
             if mine is not None:
                 mine.add(rows)

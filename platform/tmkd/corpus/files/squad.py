@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import gzip
 import json
-import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from tmkd.corpus.config import CorpusConfig
 from tmkd.corpus.files.records import Bad, Record, Row
 from tmkd.corpus.files.sources import Source
+from tmkd.corpus.files.text import BOM, open_text
 from tmkd.errors import UserError
 
 NO_ANSWER = "question without an answer, which SQuAD 1.1 does not have"
@@ -26,19 +24,24 @@ def read_squad(source: Source, config: CorpusConfig) -> Iterator[Record]:
         UserError: if it cannot be read, or is no SQuAD file.
     """
     tree = _load(source.location, config.encoding)
-    strict = str(tree.get("version", "")).startswith("1")
+    judged = "answers" in source.columns
+    strict = judged and str(tree.get("version", "")).startswith("1")
     position = 0
     for article in tree["data"]:
-        for paragraph in _list(article, "paragraphs"):
-            for question in _list(paragraph, "qas") or [None]:
+        for paragraph in _children(article, "paragraphs"):
+            for question in _children(paragraph, "qas"):
                 position += 1
-                yield _record(position, article, paragraph, question, strict and "answers" in source.columns)
+                yield _record(position, article, paragraph, question, judged, strict)
 
 
-def _record(position: int, article: dict[str, Any], paragraph: Any, question: Any, strict: bool) -> Record:
+def _record(
+    position: int, article: dict[str, Any], paragraph: Any, question: Any, judged: bool, strict: bool
+) -> Record:
     if not isinstance(paragraph, dict) or not isinstance(question, dict):
         return Bad(position, MALFORMED, json.dumps(question if isinstance(paragraph, dict) else paragraph))
-    answers = [] if question.get("is_impossible") else question.get("answers")
+    answers = None
+    if judged:
+        answers = [] if question.get("is_impossible") else question.get("answers")
     asked = question.get("question")
     if answers == []:
         if strict:
@@ -50,13 +53,11 @@ def _record(position: int, article: dict[str, Any], paragraph: Any, question: An
 
 
 def _load(location: str, encoding: str) -> dict[str, Any]:
-    path = Path(location)
     try:
-        data = path.read_bytes()
-        text = (gzip.decompress(data) if path.suffix.lower() == ".gz" else data).decode(encoding)
-        tree = json.loads(text.removeprefix("\ufeff"))
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
-        raise UserError(f"{location}: cannot be read: {error}") from None
+        with open_text(location) as file:
+            tree = json.loads(file.read().removeprefix(BOM).decode(encoding))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{location}: {error}; see corpus.encoding") from None
     except (ValueError, RecursionError) as error:
         raise UserError(
             f"{location}: not one JSON document ({error}); for a question a line, set corpus.format: jsonl"
@@ -70,6 +71,7 @@ def _load(location: str, encoding: str) -> dict[str, Any]:
     return tree
 
 
-def _list(parent: Any, key: str) -> list[Any]:
+def _children(parent: Any, key: str) -> list[Any]:
+    """Return a list of paragraphs or questions; where there is none to read, one that says so as a bad row."""
     value = parent.get(key) if isinstance(parent, dict) else None
-    return value if isinstance(value, list) else []
+    return value if isinstance(value, list) else [None]

@@ -31,7 +31,7 @@ def read_delimited(source: Source, config: CorpusConfig) -> Iterator[Record]:
     """
     delimiter = config.delimiter or ("," if source.format == "csv" else "\t")
     quoting = source.format == "csv" if config.quoting == "auto" else config.quoting
-    with _open(source.location) as file:
+    with open_text(source.location) as file:
         lines = _lines(file, config.encoding)
         split = _split_quoted if quoting else _split_plain
         rows = split(lines, delimiter, config.encoding)
@@ -71,7 +71,7 @@ def read_json_lines(source: Source, config: CorpusConfig) -> Iterator[Record]:
     keys = [named.get(role) for role in ROLES]
     found: dict[str, None] = {}
     objects = 0
-    with _open(source.location) as file:
+    with open_text(source.location) as file:
         for position, line in _lines(file, config.encoding):
             record = line if isinstance(line, Bad) else _json_object(position, line)
             if isinstance(record, Bad):
@@ -88,7 +88,7 @@ def read_json_lines(source: Source, config: CorpusConfig) -> Iterator[Record]:
 
 
 @contextmanager
-def _open(location: str) -> Iterator[IO[bytes]]:
+def open_text(location: str) -> Iterator[IO[bytes]]:
     """Open a text file; turn what goes wrong while it is read into a `UserError`."""
     path = Path(location)
     try:

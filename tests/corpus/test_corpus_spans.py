@@ -138,13 +138,7 @@ def test_unlabeled_questions_need_no_answers_and_unjudged_ones_are_unlabeled(wor
     moved = question("u3", answers=[{"text": "moved", "answer_start": 0}])
     paths = {
         "unlabeled": squad(
-            tmp_path / "u.json",
-            [
-                question("u1"),
-                question("u2", answers=[]),
-                question("u3", answers=[{"text": "moved", "answer_start": 0}]),
-            ],
-            context=CONTEXT + "1",
+            tmp_path / "u.json", [question("u1"), question("u2", answers=[]), moved], context=CONTEXT + "1"
         ),
         "train": squad(tmp_path / "t.json", [question("a", "won"), question("b")]),
     }

@@ -1,4 +1,7 @@
-"""A whole job in a workspace on S3, as a user runs it: credentials from the environment, and nowhere else."""
+"""A whole job in a workspace on S3, as a user runs it: credentials from the environment, and nowhere else.
+
+It is the recipe with the most teachers, `docs_full`, whose three cross-encoders are trained in one set of workers.
+"""
 
 import json
 import os
@@ -12,9 +15,10 @@ from tmkd.workspace import Workspace
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_stage_1_in_a_bucket(tmp_path) -> None:
+def test_docs_full_in_a_bucket(tmp_path) -> None:
     with s3_bucket() as (bucket, environment):
-        command = [sys.executable, "jobs/tmkd_pretrain.py", "--fixture", "--workspace", f"{bucket}/ws", "--json"]
+        place = ["--recipe", "docs_full", "--fixture", "--workspace", f"{bucket}/ws"]
+        command = [sys.executable, "jobs/tmkd_pretrain.py", *place, "--json"]
         done = subprocess.run(
             command, cwd=ROOT, env=os.environ | environment | {"XDG_CACHE_HOME": str(tmp_path)},
             capture_output=True, text=True,
@@ -22,11 +26,12 @@ def test_stage_1_in_a_bucket(tmp_path) -> None:
         assert done.returncode == 0, done.stderr
         result = json.loads(done.stdout.strip().splitlines()[-1])
         workspace = Workspace(f"{bucket}/ws/fixture")
+        assert "teacher · cross_encoder_2e-5 and cross_encoder_3e-5 and cross_encoder_5e-5" in result["steps"]
         files = workspace.list(result["student"])
         assert "model.safetensors" in files and "config.json" in files
         for secret in (environment["AWS_SECRET_ACCESS_KEY"], environment["AWS_ACCESS_KEY_ID"]):
             assert secret not in done.stderr + done.stdout
-        again = subprocess.run([*command[:1], "jobs/label_corpus.py", *command[2:-1], "--verify", "--json"], cwd=ROOT,
+        again = subprocess.run([sys.executable, "jobs/label_corpus.py", *place, "--verify", "--json"], cwd=ROOT,
                                env=os.environ | environment | {"XDG_CACHE_HOME": str(tmp_path)},
                                capture_output=True, text=True)  # fmt: skip
         assert again.returncode == 0, again.stderr

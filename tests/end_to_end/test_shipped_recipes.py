@@ -9,7 +9,7 @@ from job_runner import run, write_pairs
 
 from tmkd.pipeline.recipe import shipped
 
-RUN_ELSEWHERE = {"docs": "test_docs_recipe.py", "pairs": "test_own_pairs.py"}
+RUN_ELSEWHERE = {"docs": "test_docs_recipe.py", "docs_full": "test_s3_workspace.py", "pairs": "test_own_pairs.py"}
 
 
 def wikiqa_files(folder: Path) -> list[str]:
@@ -34,7 +34,7 @@ def rte_files(folder: Path) -> list[str]:
     return words
 
 
-FILES = {"wikiqa": wikiqa_files, "rte": rte_files, "docs_full": lambda folder: []}
+FILES = {"wikiqa": wikiqa_files, "rte": rte_files}
 
 
 def test_every_shipped_recipe_is_run_somewhere() -> None:

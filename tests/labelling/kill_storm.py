@@ -25,7 +25,7 @@ def storm(driver: list[str], environment: dict[str, str], kills: int, seed: int,
         environment: of the driver.
         kills: so many; fewer only if the labels are finished before.
         seed: of what is killed and when.
-        driver_share: part of the kills that hit the driver.
+        driver_share: part of the kills that hit the driver; the first does in any case, the second an actor.
 
     Returns:
         How often each kind of process was killed.
@@ -40,7 +40,7 @@ def storm(driver: list[str], environment: dict[str, str], kills: int, seed: int,
         if process.poll() is not None:
             process = subprocess.Popen(driver, env=environment)
             continue
-        kind, pid = _victim(process.pid, rng, driver_share)
+        kind, pid = _victim(process.pid, rng, driver_share, killed)
         if pid is None:
             continue
         try:
@@ -53,8 +53,14 @@ def storm(driver: list[str], environment: dict[str, str], kills: int, seed: int,
     return killed
 
 
-def _victim(driver: int, rng: random.Random, driver_share: float) -> tuple[str, int | None]:
+def _victim(driver: int, rng: random.Random, driver_share: float, killed: Counter[str]) -> tuple[str, int | None]:
+    """Return what to kill now: at random, but once the driver and once an actor before all else."""
     workers = _workers()
+    if workers and not killed["driver"]:
+        return "driver", driver
+    actors = [pid for pid, title in workers if "MapWorker" in title]
+    if not killed["actor"]:
+        return "actor", actors[0] if actors else None
     raylet = _raylet(driver)
     if raylet is not None and workers and rng.random() < RAYLET_SHARE:
         return "raylet", raylet

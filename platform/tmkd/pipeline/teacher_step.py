@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +30,16 @@ JUDGED = ("train", "validation", "test")
 
 
 def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:
-    """Train every teacher that the recipe wants trained and that is not yet."""
-    for name in context.recipe.in_order():
-        if context.recipe.teachers[name].train is not None:
-            _ensure_trained(context, corpus, name)
+    """Train every teacher that the recipe wants trained and that is not yet.
+
+    Those that learn from golden labels alone come first, in one set of workers; those that others warm up, in another.
+    """
+    trainings = {name: entry.train for name, entry in context.recipe.teachers.items() if entry.train is not None}
+    _check_labels(corpus, trainings)
+    _train(context, corpus, {name: training for name, training in trainings.items() if training.warm_up is None})
+    warmed = {name: training for name, training in trainings.items() if training.warm_up is not None}
+    _label(context, corpus, _warming(warmed), LEARNED)
+    _train(context, corpus, warmed)
 
 
 def ensure_labels(context: Context, corpus: CorpusManifest, splits: Sequence[str]) -> None:
@@ -97,25 +104,40 @@ def is_trained(context: Context, corpus: CorpusManifest, name: str) -> bool:
         return False
 
 
-def _ensure_trained(context: Context, corpus: CorpusManifest, name: str) -> None:
-    step, output = f"teacher · {name}", trained_folder(context, name)
-    training = context.recipe.teachers[name].train
-    assert training is not None
-    if not corpus.has_labels("train") and training.warm_up is None:
-        raise UserError(
-            f"teachers.{name}.train: corpus {corpus.name} has no golden labels to train on; map corpus.columns.label, "
-            "give train a warm_up from other teachers, or drop it"
-        )
-    if training.warm_up is not None:
-        _label(context, corpus, training.warm_up.teachers, LEARNED)
-    stages = _stages(context, corpus, name, training)
-    if finished(context.workspace, stages[-1]) is not None:
-        context.skip(step, output)
+def _check_labels(corpus: CorpusManifest, trainings: Mapping[str, TeacherTraining]) -> None:
+    for name, training in trainings.items():
+        if not corpus.has_labels("train") and training.warm_up is None:
+            raise UserError(
+                f"teachers.{name}.train: corpus {corpus.name} has no golden labels to train on; map "
+                "corpus.columns.label, give train a warm_up from other teachers, or drop it"
+            )
+
+
+def _warming(trainings: Mapping[str, TeacherTraining]) -> list[str]:
+    """Return the teachers that others are warmed up with."""
+    named = [name for training in trainings.values() if training.warm_up for name in training.warm_up.teachers]
+    return list(dict.fromkeys(named))
+
+
+def _train(context: Context, corpus: CorpusManifest, trainings: Mapping[str, TeacherTraining]) -> None:
+    """Train teachers that need nothing of each other one after the other in one set of workers."""
+    stages = {name: _stages(context, corpus, name, training) for name, training in trainings.items()}
+    missing = [name for name in stages if finished(context.workspace, stages[name][-1]) is None]
+    for name in [name for name in stages if name not in missing]:
+        context.skip(f"teacher · {name}", trained_folder(context, name))
+    for name in missing:
+        _refuse_to_orphan_labels(context, corpus, name)
+    if not missing:
         return
-    _refuse_to_orphan_labels(context, corpus, name)
-    with context.step(step, output), context.child(step, stages[-1].identity()) as child:
-        tracked = [dataclasses.replace(stage, tracked=child) for stage in stages]
-        train(tracked, context.recipe.training, context.workspace, context.recipe.run_name, f"training {name}")
+    names = " and ".join(missing)
+    folder = trained_folder(context, missing[0] if len(missing) == 1 else "")
+    with context.step(f"teacher · {names}", folder.rstrip("/")), ExitStack() as runs:
+        for name in missing:
+            child = runs.enter_context(context.child(f"teacher · {name}", stages[name][-1].identity()))
+            stages[name] = [dataclasses.replace(stage, tracked=child) for stage in stages[name]]
+        # All of them, also the finished: what a call that was killed left half done is known by the whole list.
+        todo = [stage for one in stages.values() for stage in one]
+        train(todo, context.recipe.training, context.workspace, context.recipe.run_name, f"training {names}")
 
 
 def _stages(context: Context, corpus: CorpusManifest, name: str, training: TeacherTraining) -> list[Stage]:

@@ -12,6 +12,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
 from transformers import (
     AutoTokenizer,
     BertConfig,
+    BertForQuestionAnswering,
     BertForSequenceClassification,
     BertModel,
     GPT2Config,
@@ -21,7 +22,7 @@ from transformers import (
     RobertaForSequenceClassification,
 )
 
-from tmkd.corpus.schema import PAIR_SCHEMA
+from tmkd.corpus.schema import PAIR_SCHEMA, SPAN_SCHEMA
 from tmkd.models.folders import local_folder
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import StudentConfig
@@ -88,6 +89,12 @@ def bert_base(folder: Path) -> Path:
     return _save(BertModel(_bert_config()), bert_tokenizer(), folder)
 
 
+def bert_reader(folder: Path, seed: int = 0) -> Path:
+    """Save a BERT span reader."""
+    torch.manual_seed(seed)
+    return _save(BertForQuestionAnswering(_bert_config()), bert_tokenizer(), folder)
+
+
 def roberta_classifier(folder: Path) -> Path:
     torch.manual_seed(0)
     config = RobertaConfig(
@@ -124,6 +131,7 @@ class TinyCorpus:
     fingerprint: str
     classes: tuple[str, ...]
     texts: dict[str, list[list[tuple[str, str]]]]
+    task: str = "pair"
 
     def shards(self, split: str) -> list[str]:
         return [shard_name(index) for index in range(len(self.texts.get(split, [])))]
@@ -145,8 +153,9 @@ def write_corpus(
     name: str = "tiny",
     classes=("no", "yes"),
     longest: int = 30,
+    task: str = "pair",
 ) -> TinyCorpus:
-    """Write splits of so many shards of ``rows`` rows; every question stands before two passages."""
+    """Write splits of so many shards of ``rows`` rows; every question stands before two passages (contexts)."""
     rng = np.random.default_rng(0)
     texts: dict[str, list[list[tuple[str, str]]]] = {}
     next_id = 0
@@ -157,11 +166,13 @@ def write_corpus(
             pairs = [(questions[row // 2], sentence(rng, 3, longest)) for row in range(rows)]
             columns = [
                 list(range(next_id, next_id + rows)), [str(row) for row in range(rows)],
-                [str(row // 2) for row in range(rows)], [q for q, _ in pairs], [p for _, p in pairs], [0] * rows,
+                [str(row // 2) for row in range(rows)], [q for q, _ in pairs], [p for _, p in pairs],
+                [0] * rows if task == "pair" else ["g"] * rows,
             ]  # fmt: skip
+            schema = PAIR_SCHEMA if task == "pair" else SPAN_SCHEMA
             workspace.publish_table(
-                f"{corpus_folder(name, split)}/{shard_name(index)}", pa.table(columns, schema=PAIR_SCHEMA)
+                f"{corpus_folder(name, split)}/{shard_name(index)}", pa.table(columns, schema=schema)
             )
             texts[split].append(pairs)
             next_id += rows
-    return TinyCorpus(name, fingerprint(texts), tuple(classes), texts)
+    return TinyCorpus(name, fingerprint(texts), tuple(classes) if task == "pair" else (), texts, task)

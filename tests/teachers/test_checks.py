@@ -114,7 +114,7 @@ def test_config_that_is_right(resources: dict) -> None:
 
 def test_every_field_says_what_it_means() -> None:
     assert all(field.meaning for field in describe(TeacherConfig))
-    assert set(KINDS) == {"classifier", "bi_encoder"}
+    assert set(KINDS) == {"classifier", "bi_encoder", "span_reader"}
 
 
 def test_pooling_of_sentence_transformers_folders(tmp_path) -> None:

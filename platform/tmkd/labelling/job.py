@@ -19,6 +19,9 @@ class Corpus(Protocol):
     def name(self) -> str: ...
 
     @property
+    def task(self) -> str: ...
+
+    @property
     def classes(self) -> Sequence[str]: ...
 
     def shards(self, split: str) -> list[str]: ...
@@ -29,7 +32,6 @@ class Corpus(Protocol):
 
 
 Row = dict[str, Any]
-TEXT_COLUMNS = ("question", "passage")
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class View:
     Attributes:
         question_pattern: see `TeacherConfig`.
         identity: what binds its labels, and what its model must say of itself on every node.
-        order: the model's column for each stored column.
+        order: the model's column for each stored column; none for spans, whose two are start and end.
     """
 
     question_pattern: str | None
@@ -55,6 +57,7 @@ class Job:
         workspace: where all of it lies.
         corpus: name of the corpus.
         fingerprints: split -> fingerprint of its ids and text; keys the token cache.
+        text: the corpus's column beside the question, ``passage`` or ``context``.
         views: the teachers, by name.
         bound: (split, teacher) -> fingerprint of the store when this run began; labels go to no other.
         config: of the first of them; the others differ in `question_pattern` alone.
@@ -68,6 +71,7 @@ class Job:
     workspace: Workspace
     corpus: str
     fingerprints: dict[str, str]
+    text: str
     views: dict[str, View]
     bound: dict[tuple[str, str], str]
     config: TeacherConfig

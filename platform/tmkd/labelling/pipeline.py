@@ -15,6 +15,7 @@ import ray
 import ray.data
 
 from tmkd.cluster import connect, watch_progress
+from tmkd.corpus.schema import LAYOUTS
 from tmkd.errors import UserError
 from tmkd.labelling.job import Corpus, Job
 from tmkd.labelling.plan import Plan, plan_labels
@@ -93,6 +94,7 @@ def run(plan: Plan, todo: Mapping[tuple[str, str], list[str]], pool: Pool) -> Do
         workspace=workspace,
         corpus=corpus.name,
         fingerprints={split: corpus.split_fingerprint(split) for split, _ in plan.stores},
+        text=LAYOUTS[corpus.task].text,
         views=plan.views,
         bound={place: str(store.fingerprint) for place, store in plan.stores.items()},
         config=plan.config,

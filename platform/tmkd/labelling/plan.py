@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tmkd.errors import UserError
 from tmkd.labelling.hosts import Choice, choose_host
 from tmkd.labelling.job import Corpus, View
 from tmkd.labelling.probe import Probing
@@ -16,7 +17,7 @@ from tmkd.teachers.base import Card
 from tmkd.teachers.classes import match_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.kinds import kinds_for, teacher_class
 from tmkd.workspace import Workspace
 
 
@@ -67,7 +68,7 @@ def plan_labels(
     first, config = next(iter(teachers.items()))
     path = local_folder(folder, f"teachers.{first}.model")
     card = teacher_class(config.kind).describe(config, path, load_tokenizer(path))
-    order = match_classes(first, card.columns, card.classes, corpus.classes)
+    order = _order(first, config, card, corpus)
     stores = {
         (split, name): LabelStore(workspace, corpus.name, split, name)
         for split in splits
@@ -79,7 +80,7 @@ def plan_labels(
         teacher_class(config.kind).load(config, path, Host("cpu", "fp32"))  # a headless model must not bind a store
     pairs = sum(corpus.rows(split) for split in dict.fromkeys(split for split, _ in stores))
     probing = None
-    if stores:
+    if stores and corpus.task == "pair":  # the gate compares class probabilities
         split = next(iter(stores))[0]
         shard = corpus.shards(split)[0]
         probing = Probing(workspace, corpus.name, split, corpus.split_fingerprint(split), shard, first, folder, pairs)
@@ -93,6 +94,17 @@ def plan_labels(
         if requeue:
             store.requeue(corpus.shards(split))
     return Plan(workspace, corpus, folder, choice.host, config, views, stores, _todo(corpus, stores))
+
+
+def _order(teacher: str, config: TeacherConfig, card: Card, corpus: Corpus) -> list[int]:
+    """Return the model's column for each stored column; none for spans."""
+    task = teacher_class(config.kind).task
+    if task != corpus.task:
+        raise UserError(
+            f"teachers.{teacher}.kind: {config.kind} is for corpora of task {task}, but {corpus.name} is of task "
+            f"{corpus.task}; right would be {' or '.join(kinds_for(corpus.task))}"
+        )
+    return match_classes(teacher, card.columns, card.classes, corpus.classes) if task == "pair" else []
 
 
 def _view(config: TeacherConfig, card: Card, order: list[int], choice: Choice) -> View:

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tmkd.errors import UserError
-from tmkd.labelling.job import TEXT_COLUMNS, Job, Row, rejected_path
-from tmkd.soft_labels.store import storable
+from tmkd.labelling.job import Job, Row, rejected_path
+from tmkd.soft_labels.layouts import storable, unpack
 
 IntArray = npt.NDArray[np.int64]
 STAGES = ("reading", "scoring", "publishing")
@@ -34,15 +34,15 @@ def publish(row: Row, job: Job) -> Row:
     split, shard, ids = str(row["split"]), str(row["shard"]), np.asarray(row["ids"])
     teachers, rejected = [str(name) for name in row["teachers"]], []
     for teacher in teachers:
-        logits = np.asarray(row[f"{teacher}:logits"], dtype=np.float32)
-        bad = np.flatnonzero(~storable(logits))
+        labels = unpack(row, f"{teacher}:")
+        bad = np.flatnonzero(~storable(labels))
         reasons = {int(position): reason for position, reason in json.loads(row[f"{teacher}:faults"]).items()}
         store = job.store(split, teacher)
         if store.fingerprint != job.bound[split, teacher]:
             return {**done, "fault": f"{store.folder}: another run has bound these labels anew; run this again"}
         try:
             _publish_rejected(job, split, shard, teacher, ids, {row: reasons.get(row) for row in bad.tolist()})
-            store.publish(shard, ids, logits)
+            store.publish(shard, ids, labels)
         except UserError as error:  # no room, no permission, no such bucket: nothing of this shard counts as done
             return {**done, "fault": str(error)}
         rejected.append(len(bad))
@@ -59,7 +59,7 @@ def _publish_rejected(
         job.workspace.delete(path)
         job.workspace.delete(f"{path}.sha256")
         return
-    texts = job.workspace.read_table(source, columns=list(TEXT_COLUMNS)).take(bad)
+    texts = job.workspace.read_table(source, columns=["question", job.text]).take(bad)
     table = pa.table(
         {
             "source": pa.array([source] * len(bad)),
@@ -67,7 +67,7 @@ def _publish_rejected(
             "id": pa.array(ids[bad]),
             "reason": pa.array([f"teacher {teacher}: {reason or NOT_FINITE}" for reason in reasons.values()]),
             "question": texts["question"],
-            "passage": texts["passage"],
+            job.text: texts[job.text],
         }
     )
     job.workspace.publish_table(path, table)

@@ -15,8 +15,6 @@ from tmkd.models.folders import local_folder
 from tmkd.tasks.tokens import TokenCache
 from tmkd.teachers.folder import load_tokenizer
 
-PASSAGE = "passage"
-
 
 def read_tokenise(row: Row, job: Job) -> Row:
     """Read one shard's token columns, tokenising what the cache does not hold.
@@ -26,7 +24,7 @@ def read_tokenise(row: Row, job: Job) -> Row:
         job: what is run.
 
     Returns:
-        The row with ``ids`` int64 [n], ``reading`` (seconds) and, for the passage and each view of the question, flat
+        The row with ``ids`` int64 [n], ``reading`` (seconds) and, for the text and each view of the question, flat
         ``values`` and ``offsets`` [n + 1]; or with ``fault``, a message for the user.
     """
     setup_worker()
@@ -43,7 +41,7 @@ def _read(row: Row, job: Job) -> Row:
     cache = TokenCache(job.workspace, job.corpus, job.fingerprints, _tokenizer(job.folder, job.key))
     result: Row = {"split": split, "shard": shard, "teachers": list(row["teachers"])}
     try:
-        for name, (column, pattern) in {PASSAGE: (PASSAGE, None), **columns}.items():
+        for name, (column, pattern) in {job.text: (job.text, None), **columns}.items():
             result["ids"], tokens = cache.read(split, shard, column, pattern)
             result[f"{name}:values"], result[f"{name}:offsets"] = tokens.values, tokens.offsets
     except (pa.ArrowException, OSError) as error:

@@ -1,4 +1,4 @@
-"""Second stage: a teacher in an actor turns token columns into logits."""
+"""Second stage: a teacher in an actor turns token columns into labels."""
 
 from __future__ import annotations
 
@@ -8,16 +8,17 @@ import time
 from tmkd.cluster import progress_poster, setup_worker
 from tmkd.errors import UserError
 from tmkd.labelling.job import Job, Row
-from tmkd.labelling.read import PASSAGE
 from tmkd.models.folders import local_folder
 from tmkd.runtimes.precision import has_fast_bf16, resolve_device, set_threads
+from tmkd.soft_labels.layouts import Labels, pack
 from tmkd.tasks.features import Ragged
+from tmkd.tasks.span_logits import SpanLogits
 from tmkd.teachers.base import Teacher
 from tmkd.teachers.kinds import teacher_class
 
 
 class Score:
-    """A teacher in an actor: token columns in, logits out.
+    """A teacher in an actor: token columns in, labels out.
 
     What a user has to mend (`UserError`) travels to the driver as a row's ``fault``; so does one met while loading.
     """
@@ -38,19 +39,25 @@ class Score:
             return {"split": row["split"], "shard": row["shard"], "fault": str(self._loaded)}
         post = progress_poster(self.job.task, f"{row['split']}/{row['shard']}")
         teachers = [str(name) for name in row["teachers"]]
-        passage, *questions = (Ragged(row[f"{c}:values"], row[f"{c}:offsets"]) for c in (PASSAGE, *teachers))
+        columns = (self.job.text, *teachers)
+        text, *questions = (Ragged(row[f"{c}:values"], row[f"{c}:offsets"]) for c in columns)
         started = time.perf_counter()
         try:
-            found = self._loaded.score_views(questions, passage, lambda done: post(done, self.job.pairs))
+            found = self._loaded.score_views(questions, text, lambda done: post(done, self.job.pairs))
         except UserError as error:
             return {"split": row["split"], "shard": row["shard"], "fault": f"{self.job.key}: {error}"}
         seconds = time.perf_counter() - started
         result: Row = {key: row[key] for key in ("split", "shard", "ids", "reading")}
         result |= {"teachers": teachers, "scoring": seconds}
         for name, scored in zip(teachers, found, strict=True):
-            result[f"{name}:logits"] = scored.values[:, self.job.views[name].order]
+            labels = self._in_order(scored.values, name)
+            result |= {f"{name}:{key}": value for key, value in pack(labels).items()}
             result[f"{name}:faults"] = json.dumps(scored.faults)
         return result
+
+    def _in_order(self, labels: Labels, name: str) -> Labels:
+        """Return class logits in the order of the corpus's classes; spans have no order."""
+        return labels if isinstance(labels, SpanLogits) else labels[:, self.job.views[name].order]
 
     def _load(self) -> Teacher:
         job = self.job

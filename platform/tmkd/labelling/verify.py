@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-import numpy as np
 import pyarrow as pa
 
 from tmkd.console import progress_bar
@@ -71,14 +70,14 @@ def _content_fault(
     workspace: Workspace, corpus: str, split: str, teacher: str, store: LabelStore, shard: str
 ) -> str | None:
     try:
-        ids, logits = store.read(shard)
+        ids, scored = store.scored(shard)
         expected = workspace.read_table(f"{corpus_folder(corpus, split)}/{shard}", columns=["id"])["id"].to_numpy()
         check_ids(expected, ids, store.location(shard))
     except (UserError, pa.ArrowException, OSError) as error:
         return str(error).splitlines()[0]
     path = rejected_path(corpus, split, teacher, shard)
     rejected = workspace.row_count(path) if workspace.exists(path) else 0
-    without_score = int(np.isnan(logits).any(axis=1).sum())
+    without_score = int((~scored).sum())
     if rejected != without_score:
         return f"{without_score} row(s) have no score, but {rejected} are in {path}"
     return None

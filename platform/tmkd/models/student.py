@@ -89,7 +89,7 @@ class StudentForSequenceClassification(PreTrainedModel):
             self.encoder.pooler = None  # the headers pool for themselves
         has_cosine = config.pooling == "match"
         width, classes = base.hidden_size * (3 if has_cosine else 1), len(config.id2label or {})
-        self.headers = nn.ModuleDict({_key(name): Header(width, classes, has_cosine) for name in config.headers})
+        self.headers = nn.ModuleDict({header_key(name): Header(width, classes, has_cosine) for name in config.headers})
         self.post_init()
 
     def _init_weights(self, module: nn.Module) -> None:
@@ -135,11 +135,11 @@ class StudentForSequenceClassification(PreTrainedModel):
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **segments).last_hidden_state
         with torch.autocast(hidden.device.type, enabled=False):
             pooled, cosine = self._pool(hidden.float(), input_ids, attention_mask)  # headers speak in fp32
-            return {name: self.headers[_key(name)](pooled, cosine) for name in self.config.headers}
+            return {name: self.headers[header_key(name)](pooled, cosine) for name in self.config.headers}
 
     def header_module(self, name: str) -> Header:
         """Return a header by its name (``golden`` or ``soft:NAME``)."""
-        module = self.headers[_key(name)]
+        module = self.headers[header_key(name)]
         assert isinstance(module, Header)
         return module
 
@@ -166,5 +166,6 @@ def aggregate(logits: Tensor) -> Tensor:
     return torch.logsumexp(torch.log_softmax(logits, dim=-1), dim=0) - math.log(logits.shape[0])
 
 
-def _key(name: str) -> str:
-    return name.replace(":", "-").replace(".", "-")  # module names may hold neither
+def header_key(name: str) -> str:
+    """Return what a header's module is called: module names may hold neither ``:`` nor ``.``."""
+    return name.replace(":", "-").replace(".", "-")

@@ -19,7 +19,7 @@ def soft_header(teacher: str) -> str:
 
 
 class StudentConfig(PretrainedConfig):
-    """Config of `StudentForSequenceClassification`.
+    """Config of `StudentForSequenceClassification` and `StudentForQuestionAnswering`.
 
     Args:
         base: the config of the encoder (its own ``to_dict()``, layers already cut).
@@ -78,12 +78,14 @@ class StudentConfig(PretrainedConfig):
 
 @cache
 def _register_model() -> None:
-    """Make ``AutoModelForSequenceClassification`` know the student's class, when its first config is read.
+    """Make the ``Auto`` classes know the students' classes, when their first config is read.
 
-    Not on ``import tmkd``: the class costs 1.5 s of imports that a process which only tokenises can spare.
+    Not on ``import tmkd``: the classes cost 1.5 s of imports that a process which only tokenises can spare.
     """
-    from transformers import AutoModelForSequenceClassification
+    from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification
 
+    from tmkd.models.span_student import StudentForQuestionAnswering
     from tmkd.models.student import StudentForSequenceClassification
 
     AutoModelForSequenceClassification.register(StudentConfig, StudentForSequenceClassification, exist_ok=True)
+    AutoModelForQuestionAnswering.register(StudentConfig, StudentForQuestionAnswering, exist_ok=True)

@@ -6,6 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from tmkd.tasks.features import Features, IntArray, Ragged
 
 FloatArray = npt.NDArray[np.float32]
 Progress = Callable[[int], None]
+Values = TypeVar("Values")
 PROGRESS_BATCHES = 8
 log = logging.getLogger(__name__)
 
@@ -25,15 +27,15 @@ def no_progress(rows: int) -> None:
 
 
 @dataclass(frozen=True)
-class Scored:
+class Scored(Generic[Values]):
     """Scores of n rows.
 
     Attributes:
-        values: float32 [n, C]; NaN where a row could not be scored.
+        values: float32 [n, C], or what a span reader says; not finite where a row could not be scored.
         faults: row -> why it could not be scored. A row whose score merely came out as NaN is not listed.
     """
 
-    values: FloatArray
+    values: Values
     faults: dict[int, str] = field(default_factory=dict)
 
 
@@ -61,7 +63,7 @@ class Runtime(ABC):
         """Tell whether a smaller batch may succeed where ``error`` was raised."""
         return isinstance(error, MemoryError) or "memory" in str(error).lower()
 
-    def run(self, *columns: Ragged, progress: Progress = no_progress) -> Scored:
+    def run(self, *columns: Ragged, progress: Progress = no_progress) -> Scored[FloatArray]:
         """Score every row: one text a row, or a question and a passage.
 
         A batch that fails is halved until the rows at fault stand alone; the others keep their scores. After
@@ -88,7 +90,7 @@ class _Run:
         self.scored_any = False
         self.too_large = np.inf  # tokens of a batch that did not fit into memory
 
-    def scored(self) -> Scored:
+    def scored(self) -> Scored[FloatArray]:
         total = len(self.lengths)
         good = np.array([row for row in range(total) if row not in self.faults], dtype=np.int64)
         done = len(self.faults)

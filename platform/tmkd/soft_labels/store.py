@@ -20,13 +20,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tmkd.errors import UserError
+from tmkd.soft_labels.layouts import Labels, from_columns, storable, to_columns
+from tmkd.tasks.span_logits import SpanLogits
 from tmkd.workspace import HASH_SUFFIX, Workspace, fingerprint, labels_folder
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 IDENTITY_FILE = "store.json"
 MANIFEST_FILE = "manifest.json"
-FLOAT16_MAX = 65_504.0
 MADE_BY = b"tmkd.store"
 """Key of a shard's Parquet metadata: fingerprint of the store that it was made for."""
 SMALL: dict[str, Any] = {
@@ -41,7 +42,7 @@ SWEEP_AFTER_NS = 3600 * 10**9
 
 
 class LabelStore:
-    """Soft labels of one teacher for one split: ``id int64, logits fixed_size_list<float16>[C]``.
+    """Soft labels of one teacher for one split: ``id int64`` and the columns of a layout (`soft_labels.layouts`).
 
     Args:
         workspace: where it lies.
@@ -136,50 +137,61 @@ class LabelStore:
             self.workspace.delete(self._path(name))
         return withdrawn
 
-    def publish(self, shard: str, ids: IntArray, logits: FloatArray) -> None:
+    def publish(self, shard: str, ids: IntArray, labels: Labels) -> None:
         """Publish one shard; the same labels give the same bytes.
 
         Args:
             shard: name of the corpus shard.
             ids: int64 [n], as in the corpus.
-            logits: float32 [n, C]; a row that is not finite in float16 is stored as C nulls.
+            labels: class logits float32 [n, C], or span logits of n contexts; a row that is not finite in float16 is
+                stored as null.
         """
-        scored = storable(logits)
-        with np.errstate(over="ignore", invalid="ignore"):
-            values = np.where(scored[:, None], logits, 0).astype(np.float16)
-        columns = logits.shape[1]
-        flat = pa.array(values.reshape(-1), mask=np.repeat(~scored, columns))  # Arrow cannot read null lists back
-        column = pa.FixedSizeListArray.from_arrays(flat, columns)
-        table = pa.table({"id": pa.array(ids), "logits": column})
+        table = pa.table({"id": pa.array(ids), **to_columns(labels)})
         made_by = {MADE_BY: (self.fingerprint or "").encode()}
         self.workspace.publish_table(self._path(shard), table.replace_schema_metadata(made_by), **SMALL)
 
     def read(self, shard: str) -> tuple[IntArray, FloatArray]:
-        """Return ids int64 [n] and logits float32 [n, C] of a shard; NaN rows where the teacher gave no score.
+        """Return ids int64 [n] and logits float32 [n, C] of a shard of pairs; NaN rows where there is no score.
 
         Raises:
-            UserError: if it has not been labelled, or the file cannot be read.
+            UserError: if it has not been labelled, the file cannot be read, or spans were read there.
         """
+        ids, labels = self._read(shard)
+        if isinstance(labels, SpanLogits):
+            raise UserError(f"{self.location(shard)}: holds start and end logits of a span reader, not classes")
+        return ids, labels
+
+    def read_spans(self, shard: str) -> tuple[IntArray, SpanLogits]:
+        """Return ids int64 [n] and what a span reader says of a shard; no tokens and a NaN null without a score.
+
+        Raises:
+            UserError: if it has not been labelled, the file cannot be read, or pairs were classified there.
+        """
+        ids, labels = self._read(shard)
+        if not isinstance(labels, SpanLogits):
+            raise UserError(f"{self.location(shard)}: holds class logits, not what a span reader says")
+        return ids, labels
+
+    def scored(self, shard: str) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+        """Return ids int64 [n] of a shard, and of each row whether it has a score."""
+        ids, labels = self._read(shard)
+        return ids, storable(labels)
+
+    def rejected(self, shard: str) -> int:
+        """Return how many rows of a shard the teacher could not score."""
+        return int((~self.scored(shard)[1]).sum())
+
+    def _read(self, shard: str) -> tuple[IntArray, Labels]:
         path = self._path(shard)
         if not self.workspace.exists(path):
             raise UserError(f"{self.workspace.show(path)}: no such soft labels; run jobs/label_corpus.py first")
         try:
-            table = self.workspace.read_table(path, columns=["id", "logits"]).combine_chunks()
+            table = self.workspace.read_table(path).combine_chunks()
         except pa.ArrowException as error:
             raise UserError(
                 f"{self.workspace.show(path)}: cannot be read ({error}); run jobs/label_corpus.py, which does it again"
             ) from None
-        columns = table.schema.field("logits").type.list_size
-        if not table.num_rows:
-            return np.empty(0, np.int64), np.empty((0, columns), np.float32)
-        lists = table["logits"].chunk(0)
-        start, stop = lists.offset * columns, (lists.offset + len(lists)) * columns
-        flat = lists.values.slice(start, stop - start).to_numpy(zero_copy_only=False)  # nulls become NaN
-        return table["id"].to_numpy(), flat.astype(np.float32).reshape(-1, columns)
-
-    def rejected(self, shard: str) -> int:
-        """Return how many rows of a shard the teacher could not score."""
-        return int(np.isnan(self.read(shard)[1]).any(axis=1).sum())
+        return table["id"].to_numpy(), from_columns(table)
 
     def compact(self, shards: Iterable[str], counts: Mapping[str, tuple[int, int]] | None = None) -> None:
         """Publish ``manifest.json``: rows, rejected rows and hash of every shard, once all are there.
@@ -256,9 +268,3 @@ class LabelStore:
             f"(fingerprint {fingerprint(dict(found))}, now {fingerprint(dict(wanted))}):\n{changes}\n"
             "delete that folder, or label again with --relabel"
         )
-
-
-def storable(logits: FloatArray) -> npt.NDArray[np.bool_]:
-    """Tell of each row [n] whether all its columns are finite and within float16."""
-    with np.errstate(invalid="ignore"):
-        return np.asarray((np.abs(logits) <= FLOAT16_MAX).all(axis=1))

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from transformers import PreTrainedTokenizerBase
 
@@ -77,6 +77,9 @@ class Teacher(ABC):
         features = Features(template, config.max_length)
         self._runtime = open_runtime(network, features, host, str(card.facts["weights"]), batch_tokens)
 
+    task: ClassVar[str] = "pair"
+    """Of the corpora that this kind labels, ``pair`` or ``span``."""
+
     @classmethod
     @abstractmethod
     def describe(cls, config: TeacherConfig, folder: Path, tokenizer: PreTrainedTokenizerBase) -> Card:
@@ -92,18 +95,18 @@ class Teacher(ABC):
         """
 
     @abstractmethod
-    def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> Scored:
-        """Return raw scores [n, C]; rows that cannot be scored are not finite.
+    def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> Scored[Any]:
+        """Return raw scores [n, C], or span logits of n contexts; rows that cannot be scored are not finite.
 
         Args:
             question: tokens of n questions, without special tokens.
-            passage: tokens of n passages.
+            passage: tokens of n passages, or of n contexts.
             progress: called with the number of pairs done so far.
         """
 
     def score_views(
         self, questions: Sequence[Ragged], passage: Ragged, progress: Progress = no_progress
-    ) -> list[Scored]:
+    ) -> list[Scored[Any]]:
         """Return `score` of several views of the same questions; a kind that can read the passages once overrides it.
 
         Args:

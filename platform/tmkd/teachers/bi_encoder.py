@@ -13,7 +13,7 @@ from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
 from tmkd.models.loading import load_model
-from tmkd.runtimes.base import Progress, Scored, no_progress
+from tmkd.runtimes.base import FloatArray, Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import Network
 from tmkd.tasks.features import IntArray, Ragged, Template
@@ -66,12 +66,12 @@ class BiEncoder(Teacher):
         card = cls.describe(config, folder, tokenizer)
         return cls(config, card, host, Embeddings(model, card.facts["pooling"]), Template.of(tokenizer, 1))
 
-    def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> Scored:
+    def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> Scored[FloatArray]:
         return self.score_views([question], passage, progress)[0]
 
     def score_views(
         self, questions: Sequence[Ragged], passage: Ragged, progress: Progress = no_progress
-    ) -> list[Scored]:
+    ) -> list[Scored[FloatArray]]:
         pairs, columns = len(passage), [distinct(column) for column in (passage, *questions)]
         tokens = [max(1, int(texts.offsets[-1])) for texts, _ in columns]
 
@@ -91,10 +91,10 @@ class BiEncoder(Teacher):
 class _Embedded:
     """Embeddings of the distinct texts of a column, and where each row's stands among them."""
 
-    texts: Scored
+    texts: Scored[FloatArray]
     places: IntArray
 
-    def times(self, other: _Embedded) -> Scored:
+    def times(self, other: _Embedded) -> Scored[FloatArray]:
         left, right = self.texts.values[self.places], other.texts.values[other.places]  # [n, H] each
         faults = {**other.faults(), **self.faults()}
         return Scored(np.einsum("nh,nh->n", left, right)[:, None], faults)

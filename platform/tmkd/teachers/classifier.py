@@ -9,7 +9,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedModel, Pr
 
 from tmkd.errors import UserError
 from tmkd.models.loading import load_config, load_model, readable_tokens
-from tmkd.runtimes.base import Progress, Scored, no_progress
+from tmkd.runtimes.base import FloatArray, Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import ClassScores
 from tmkd.tasks.features import Ragged, Template
@@ -49,7 +49,7 @@ class Classifier(Teacher):
             model.config.pad_token_id = template.pad_id
         return cls(config, cls.describe(config, folder, tokenizer), host, ClassScores(model), template)
 
-    def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> Scored:
+    def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> Scored[FloatArray]:
         return self._runtime.run(question, passage, progress=progress)
 
 

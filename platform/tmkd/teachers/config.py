@@ -70,7 +70,8 @@ class TeacherConfig(Config):
     kind: str = Field(
         default="classifier",
         description="classifier: any Hugging Face sequence classifier, single-logit rerankers included; "
-        "bi_encoder: cosine of the two texts' embeddings, calibrated to a logit",
+        "bi_encoder: cosine of the two texts' embeddings, calibrated to a logit; span_reader: any Hugging Face "
+        "question answering model, for corpora of task span",
     )
     model: str = Field(
         description="a model folder, a Hugging Face Hub id, or package:NAME for an installed Python package that "
@@ -90,6 +91,14 @@ class TeacherConfig(Config):
         default="auto",
         description="bi_encoder only: embedding = mean of the token vectors or the first one; auto does what a "
         "sentence-transformers folder says, else mean",
+    )
+    max_question_tokens: int = Field(
+        default=64, ge=1, le=MAX_CACHED_TOKENS, description="span_reader only: tokens that it reads of a question"
+    )
+    overlap: int = Field(
+        default=128,
+        ge=0,
+        description="span_reader only: tokens that a window of a long context shares with the one before",
     )
     runtime: Literal["auto", "torch", "onnx"] = Field(
         default="auto", description="what computes; onnx (ONNX Runtime, CPUs only) needs the extra tmkd[onnx]"

@@ -11,8 +11,14 @@ if TYPE_CHECKING:
 KINDS: dict[str, str] = {
     "classifier": "tmkd.teachers.classifier:Classifier",
     "bi_encoder": "tmkd.teachers.bi_encoder:BiEncoder",
+    "span_reader": "tmkd.teachers.span_reader:SpanReader",
 }
 """Kind in a recipe -> class, imported when it is first used (so that a recipe is checked without torch)."""
+
+
+def kinds_for(task: str) -> list[str]:
+    """Return the kinds of teacher for corpora of a task."""
+    return [kind for kind in KINDS if teacher_class(kind).task == task]
 
 
 def teacher_class(kind: str) -> type[Teacher]:

@@ -1,0 +1,140 @@
+"""Span readers: start and end logits over the whole of a long context, read in overlapping windows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from transformers import AutoModelForQuestionAnswering, PreTrainedModel, PreTrainedTokenizerBase
+
+from tmkd.errors import UserError
+from tmkd.models.loading import load_model
+from tmkd.runtimes.base import FloatArray, Progress, Scored, no_progress
+from tmkd.runtimes.host import Host
+from tmkd.runtimes.network import Network
+from tmkd.tasks.features import IntArray, Ragged, Template
+from tmkd.tasks.span_logits import SpanLogits
+from tmkd.tasks.windows import merge, windows
+from tmkd.teachers.base import Card, Teacher, model_facts
+from tmkd.teachers.classifier import check_max_length
+from tmkd.teachers.config import TeacherConfig
+from tmkd.teachers.folder import load_tokenizer
+
+MIN_ROOM = 8
+"""Tokens of a context that a window must hold beside the longest question and what it shares with the last window."""
+
+
+class StartsAndEnds(Network):
+    """Start and end logits of every place of an input, [B, 2 × max_length], padded with zeros on the right."""
+
+    def __init__(self, model: PreTrainedModel, max_length: int) -> None:
+        super().__init__(model)
+        self.max_length = max_length
+
+    @property
+    def width(self) -> int:
+        return 2 * self.max_length
+
+    def outputs(self, inputs: dict[str, Tensor]) -> Tensor:
+        found = self.model(**inputs)
+        both = torch.stack([found.start_logits, found.end_logits], dim=-1)  # [B, L, 2]
+        padded = nn.functional.pad(both, (0, 0, 0, self.max_length - both.shape[1]))  # [B, max_length, 2]
+        return padded.flatten(1)
+
+
+class SpanReader(Teacher):
+    """Any `AutoModelForQuestionAnswering`: one window after the other, each token heard where it has most context."""
+
+    task = "span"
+
+    @classmethod
+    def describe(cls, config: TeacherConfig, folder: Path, tokenizer: PreTrainedTokenizerBase) -> Card:
+        template = Template.of(tokenizer, 2)
+        room = config.max_length - template.special_tokens - config.max_question_tokens
+        if room < config.overlap + MIN_ROOM:
+            raise UserError(
+                f"max_length {config.max_length}: beside a question of max_question_tokens "
+                f"{config.max_question_tokens} a window has {room} token(s) for the context, of which overlap takes "
+                f"{config.overlap}; raise max_length or lower overlap, so that at least {MIN_ROOM} are new"
+            )
+        facts = {"overlap": config.overlap, "max_question_tokens": config.max_question_tokens}
+        return Card(2, None, {**model_facts(folder, tokenizer), **facts})
+
+    @classmethod
+    def load(cls, config: TeacherConfig, folder: Path, host: Host) -> SpanReader:
+        model, made_up = load_model(AutoModelForQuestionAnswering, folder)
+        if made_up:
+            raise UserError(
+                f"{folder}: has no span head (its weights lack {', '.join(made_up[:3])}), so its scores would be "
+                "random; train it first (jobs/train_teachers.py)"
+            )
+        tokenizer = load_tokenizer(folder)
+        check_max_length(config, model, folder)
+        card = cls.describe(config, folder, tokenizer)
+        return cls(config, card, host, StartsAndEnds(model, config.max_length), Template.of(tokenizer, 2))
+
+    def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> Scored[SpanLogits]:
+        cut = cut_windows(self._runtime.features.template, self.config, question, passage)
+        rows = len(passage)
+
+        def report(done: int) -> None:
+            progress(rows * done // max(1, len(cut.row)))
+
+        found = self._runtime.run(cut.question, cut.context, progress=report)
+        faults = {int(cut.row[window]): reason for window, reason in found.faults.items()}
+        begins = np.searchsorted(cut.row, np.arange(rows + 1))  # windows of a row stand together
+        heard = [self._heard(cut, slice(*begins[row : row + 2]), found.values) for row in range(rows)]
+        null = np.array([score for _, score in heard], dtype=np.float32)
+        return Scored(SpanLogits.of([tokens for tokens, _ in heard], null), faults)
+
+    def _heard(self, cut: Windows, mine: slice, values: FloatArray) -> tuple[FloatArray, float]:
+        """Return logits [T, 2] of one context out of its windows, and its null score: that of the most doubtful one."""
+        logits = values[mine].reshape(-1, self.config.max_length, 2)  # [W, max_length, 2]
+        spans, first = cut.spans[mine], cut.first[mine]
+        said = [logits[w, first[w] : first[w] + stop - start] for w, (start, stop) in enumerate(spans)]
+        return merge(spans, int(spans[-1, 1]), said), float(logits[:, 0].sum(axis=1).min())
+
+
+@dataclass(frozen=True)
+class Windows:
+    """Inputs of W windows over n contexts.
+
+    Attributes:
+        question, context: tokens of each window's question and part of its context.
+        row: which context it is of, int64 [W], rising.
+        spans: its first token in that context and the one after its last, int64 [W, 2].
+        first: place of its first context token in the model's input, int64 [W].
+    """
+
+    question: Ragged
+    context: Ragged
+    row: IntArray
+    spans: IntArray
+    first: IntArray
+
+
+def cut_windows(template: Template, config: TeacherConfig, question: Ragged, context: Ragged) -> Windows:
+    """Cut every context into the windows in which a reader sees it, the question before each of them."""
+    before = len(template.parts[0]) + len(template.parts[1])
+    asked, texts, rows, spans, first = [], [], [], [], []
+    for row in range(len(context)):
+        words, text = question.row(row)[: config.max_question_tokens], context.row(row)
+        room = config.max_length - template.special_tokens - len(words)
+        for start, stop in windows(len(text), room, config.overlap):
+            asked.append(words)
+            texts.append(text[start:stop])
+            rows.append(row)
+            spans.append((start, stop))
+            first.append(before + len(words))
+    return Windows(
+        _ragged(asked, question), _ragged(texts, context), np.array(rows, np.int64),
+        np.array(spans, np.int64).reshape(-1, 2), np.array(first, np.int64),
+    )  # fmt: skip
+
+
+def _ragged(rows: list[np.ndarray], like: Ragged) -> Ragged:
+    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+    return Ragged(np.concatenate(rows) if rows else like.values[:0], offsets)

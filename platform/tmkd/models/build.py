@@ -12,8 +12,11 @@ from transformers import AutoModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
 from tmkd.models.loading import load_config, load_model, readable_tokens
+from tmkd.models.span_student import StudentForQuestionAnswering
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN, Pooling, StudentConfig
+
+Student = StudentForSequenceClassification | StudentForQuestionAnswering
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ def student_from_base(
     headers: Sequence[str],
     classes: Sequence[str],
     tokenizer: PreTrainedTokenizerBase,
-) -> StudentForSequenceClassification:
+    kind: type[Student] = StudentForSequenceClassification,
+) -> Student:
     """Cut a student from the bottom layers of a base model (paper, footnote 1); its headers start random."""
     base = load_config(folder)
     base.num_hidden_layers = shape.layers or base.num_hidden_layers
@@ -82,10 +86,9 @@ def student_from_base(
         sep_token_id=tokenizer.sep_token_id,
         special_token_ids=sorted(set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}),
         pad_token_id=tokenizer.pad_token_id,
-        id2label=dict(enumerate(classes)),
-        label2id={name: index for index, name in enumerate(classes)},
+        **_named(classes),
     )
-    model = StudentForSequenceClassification(config)
+    model = kind(config)
     encoder, made_up = load_model(AutoModel, folder, config=base)
     lacking = [name for name in made_up if not name.startswith("pooler.")]
     if lacking:
@@ -96,9 +99,15 @@ def student_from_base(
     return model
 
 
+def _named(classes: Sequence[str]) -> dict[str, Any]:
+    """Return a config's class names; a span reader has none."""
+    labels = {"id2label": dict(enumerate(classes)), "label2id": {name: index for index, name in enumerate(classes)}}
+    return labels if classes else {}
+
+
 def inherit(
-    parent: StudentForSequenceClassification, headers: Sequence[str], sources: dict[str, str], classes: Sequence[str]
-) -> tuple[StudentForSequenceClassification, list[str]]:
+    parent: Student, headers: Sequence[str], sources: dict[str, str], classes: Sequence[str]
+) -> tuple[Student, list[str]]:
     """Take over a student into the next stage.
 
     The encoder is always inherited; a header only when the fingerprint of its teachers and the number of classes
@@ -108,7 +117,7 @@ def inherit(
         The student and the names of the headers that start anew.
     """
     config = StudentConfig.from_dict(parent.config.to_dict())
-    same_classes = len(classes) == parent.config.num_labels
+    same_classes = not classes or len(classes) == parent.config.num_labels
     kept = [
         name
         for name in headers
@@ -117,10 +126,10 @@ def inherit(
         and parent.config.sources.get(name) == sources.get(name)
     ]
     config.headers = list(headers)
-    config.id2label = dict(enumerate(classes))
-    config.label2id = {name: index for index, name in enumerate(classes)}
+    for key, value in _named(classes).items():
+        setattr(config, key, value)
     config.trained_headers = [name for name in parent.config.trained_headers if name in kept]
-    model = StudentForSequenceClassification(config)
+    model = type(parent)(config)
     model.encoder.load_state_dict(parent.encoder.state_dict())
     for name in kept:
         model.header_module(name).load_state_dict(parent.header_module(name).state_dict())
@@ -142,7 +151,7 @@ def freeze_embeddings(model: torch.nn.Module) -> int:
 
 
 @torch.no_grad()
-def _start_as_mean(model: StudentForSequenceClassification, name: str, sources: Sequence[str]) -> None:
+def _start_as_mean(model: Student, name: str, sources: Sequence[str]) -> None:
     states = [model.header_module(source).state_dict() for source in sources]
     mean = {key: torch.stack([state[key] for state in states]).mean(0) for key in states[0]}
     model.header_module(name).load_state_dict(mean)

@@ -9,8 +9,18 @@ from __future__ import annotations
 
 from tmkd.objectives.golden_cross_entropy import golden_cross_entropy
 from tmkd.objectives.soft_label_mse import soft_label_mse
+from tmkd.objectives.span_terms import SpanTargets, span_terms
 from tmkd.objectives.terms import Targets, combine, weighted_terms
 
 SOFT_OBJECTIVES = {"mse": soft_label_mse}
 
-__all__ = ["SOFT_OBJECTIVES", "Targets", "combine", "golden_cross_entropy", "soft_label_mse", "weighted_terms"]
+__all__ = [
+    "SOFT_OBJECTIVES",
+    "SpanTargets",
+    "Targets",
+    "combine",
+    "golden_cross_entropy",
+    "soft_label_mse",
+    "span_terms",
+    "weighted_terms",
+]

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 from transformers import PreTrainedTokenizerBase
 
+from tmkd.errors import UserError
 from tmkd.tasks.features import Ragged
 from tmkd.workspace import Workspace, corpus_folder, fingerprint
 
@@ -114,6 +115,31 @@ class TokenCache:
         rows = _places(texts, unique)
         columns = {name: _list_array(values, rows) for name, values in found.items()}
         self.workspace.publish_table(path, pa.table({"id": table["id"], **columns}))
+
+
+def read_grids(
+    workspace: Workspace, vocabulary: str, split_fingerprint: str, split: str, shard: str
+) -> tuple[Ragged, Ragged]:
+    """Return where another tokenizer's tokens of a shard's contexts start and end, in characters.
+
+    Args:
+        workspace: where the tokens lie.
+        vocabulary: fingerprint of that tokenizer, as its label stores have it.
+        split_fingerprint: of the split's ids and text.
+        split: name of the split.
+        shard: name of the shard.
+
+    Raises:
+        UserError: if the tokens were deleted since that tokenizer's model labelled the shard.
+    """
+    path = f"tokens/{vocabulary}/{split_fingerprint}/{split}/{CONTEXT}/{shard}"
+    if not workspace.exists(path):
+        raise UserError(
+            f"{workspace.show(path)}: these tokens, which soft labels of spans are counted in, are not there; label "
+            "again with --relabel"
+        )
+    table = workspace.read_table(path, columns=["starts", "ends"]).combine_chunks()
+    return _column(table, "starts"), _column(table, "ends")
 
 
 def _places(texts: Sequence[str], unique: Sequence[str]) -> list[int]:

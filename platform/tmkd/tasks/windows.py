@@ -60,3 +60,15 @@ def merge(spans: IntArray, tokens: int, scores: list[npt.NDArray[np.float32]]) -
         mine = speaker[start:stop] == index
         merged[start:stop][mine] = scores[index][mine]
     return merged
+
+
+def window_around(spans: IntArray, tokens: tuple[int, int] | None) -> tuple[int, int]:
+    """Return the window with most text around these tokens (first, last); the first window for None.
+
+    Where no window holds all of them, the one that comes nearest is taken.
+    """
+    if tokens is None:
+        return int(spans[0, 0]), int(spans[0, 1])
+    scarcer = np.minimum(tokens[0] - spans[:, 0], spans[:, 1] - 1 - tokens[1])  # [W], below 0 where it is cut
+    start, stop = spans[int(np.argmax(scarcer))]
+    return int(start), int(stop)

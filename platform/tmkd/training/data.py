@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from tmkd.objectives import Targets
+from tmkd.objectives import SpanTargets, Targets
 from tmkd.soft_labels.calibration import to_class_logits
 from tmkd.soft_labels.join import join_shard
 from tmkd.soft_labels.store import LabelStore
@@ -48,7 +48,7 @@ class MicroBatch:
     """Model inputs (int64 [B, L] each) and what to learn from them."""
 
     inputs: dict[str, Tensor]
-    targets: Targets
+    targets: Targets | SpanTargets
 
 
 class StageRows:
@@ -77,8 +77,8 @@ class StageRows:
         """Cut a worker's rows into micro-batches of at most ``size``, like lengths together."""
         shards = [self._shard(int(shard)) for shard, _ in refs]
         rows = refs[:, 1]
-        question = _gather([shard.question for shard in shards], rows)
-        passage = _gather([shard.passage for shard in shards], rows)
+        question = gather([shard.question for shard in shards], rows.tolist())
+        passage = gather([shard.passage for shard in shards], rows.tolist())
         golden = np.array([shard.golden[row] for shard, row in zip(shards, rows, strict=True)], dtype=np.int64)
         soft = {
             header: np.stack([shard.soft[header][row] for shard, row in zip(shards, rows, strict=True)])
@@ -124,7 +124,8 @@ class StageRows:
         return np.mean(each, axis=0, dtype=np.float32)
 
 
-def _gather(columns: list[Ragged], rows: npt.NDArray[np.int64]) -> Ragged:
-    texts = [column.row(int(row)) for column, row in zip(columns, rows, strict=True)]
+def gather(columns: Sequence[Ragged], rows: Sequence[int]) -> Ragged:
+    """Return one row of each column as a column of their own."""
+    texts = [column.row(row) for column, row in zip(columns, rows, strict=True)]
     offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
     return Ragged(np.concatenate(texts), offsets)

@@ -14,10 +14,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tmkd.cluster import progress_poster, setup_worker
-from tmkd.objectives import SOFT_OBJECTIVES, combine, weighted_terms
+from tmkd.objectives import combine
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
 from tmkd.training import checkpoints, engine, publish
-from tmkd.training.data import MicroBatch, StageRows
+from tmkd.training.data import MicroBatch
+from tmkd.training.lessons import LESSONS
 from tmkd.training.model import HeadersOf, build
 from tmkd.training.order import batches, worker_slice
 from tmkd.training.plan import Plan, finished
@@ -53,7 +54,8 @@ class StageRun:
             # The backward pass of torch's fused attention is several times slower there. In fp32 it stays: plain
             # attention's batched products differ in the last bit from run to run.
             self.model.set_attn_implementation("eager")
-        self.rows = StageRows(stage, plan.workspace, self.tokenizer, plan.engine.shuffle_shards)
+        self.lesson = LESSONS[stage.task]
+        self.rows = self.lesson.rows(stage, plan.workspace, self.tokenizer, plan.engine.shuffle_shards)
         self.engine = engine.start(HeadersOf(self.model), stage.schedule, plan.engine, stage.steps, self.world, device)
         self.first_step, self.history = checkpoints.restore(self.engine, self.key)
         self.validation = Validation.of(stage, plan.workspace, self.tokenizer, plan.engine)
@@ -108,7 +110,7 @@ class StageRun:
     def _terms(self, micro: MicroBatch) -> Mapping[str, Tensor]:
         inputs = {name: value.to(self.device) for name, value in micro.inputs.items()}
         logits = self.engine(inputs)
-        return weighted_terms(logits, micro.targets.to(self.device), SOFT_OBJECTIVES[self.stage.soft_objective])
+        return self.lesson.terms(logits, micro.targets.to(self.device), self.stage)
 
     def _log(self, done: int) -> None:
         """Move the means since the last point to the history; the only place that waits for the device."""

@@ -9,22 +9,31 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from tmkd.models.build import StudentShape, freeze_embeddings, inherit, student_from_base
+from tmkd.models.build import Student, StudentShape, freeze_embeddings, inherit, student_from_base
 from tmkd.models.folders import fetch, local_folder
+from tmkd.models.span_student import StudentForQuestionAnswering
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace
 
+STUDENTS: dict[str, type[Student]] = {"pair": StudentForSequenceClassification, "span": StudentForQuestionAnswering}
+
 
 class HeadersOf(nn.Module):
-    """Gives the logits of every header by name; a plain Hugging Face classifier has one, ``golden``."""
+    """Gives the logits of every header by name, [B, C] or of spans [B, L, 2].
+
+    A plain Hugging Face classifier has one header, ``golden``.
+    """
 
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        if isinstance(self.model, StudentForQuestionAnswering):
+            segments = inputs.get("token_type_ids")
+            return self.model.header_logits(inputs["input_ids"], inputs["attention_mask"], segments)[0]
         if isinstance(self.model, StudentForSequenceClassification):
             return self.model.header_logits(**inputs)
         logits = self.model(**inputs).logits.float()
@@ -54,10 +63,9 @@ def _model(stage: Stage, folder: Path, tokenizer: PreTrainedTokenizerBase) -> tu
     if stage.shape is None:
         return _classifier(stage, folder, tokenizer), []
     if stage.starts_from is None:
-        return student_from_base(
-            folder, _fitting(stage.shape, stage), stage.headers, stage.classes, tokenizer
-        ), stage.headers
-    parent = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False)
+        shape, kind = _fitting(stage.shape, stage), STUDENTS[stage.task]
+        return student_from_base(folder, shape, stage.headers, stage.classes, tokenizer, kind), stage.headers
+    parent = STUDENTS[stage.task].from_pretrained(folder)
     sources = {header: signal.identity for header, signal in stage.signals.items()}
     return inherit(parent, stage.headers, sources, stage.classes)
 
@@ -78,7 +86,7 @@ def _classifier(stage: Stage, folder: Path, tokenizer: PreTrainedTokenizerBase) 
 
 def finish(model: PreTrainedModel, stage: Stage) -> None:
     """Write down what the stage taught: which headers are trained and from which teachers."""
-    if isinstance(model, StudentForSequenceClassification):
+    if isinstance(model, StudentForSequenceClassification | StudentForQuestionAnswering):
         model.config.trained_headers = [
             name for name in model.config.headers if name in stage.headers or name in model.config.trained_headers
         ]

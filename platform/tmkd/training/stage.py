@@ -11,7 +11,18 @@ from tmkd.soft_labels.calibration import Calibration
 from tmkd.training.config import Schedule
 from tmkd.workspace import fingerprint
 
-_NOT_OF_THE_WEIGHTS = {"name", "output", "base", "starts_from", "validation", "tracked", "schedule", "signals", "shape"}
+_NOT_OF_THE_WEIGHTS = {
+    "name",
+    "output",
+    "base",
+    "starts_from",
+    "validation",
+    "tracked",
+    "schedule",
+    "signals",
+    "shape",
+    "reading",
+}
 """Attributes of a stage that do not decide what its model becomes, or that `Stage.identity` enters in another form."""
 
 
@@ -22,6 +33,25 @@ class Signal:
     teachers: tuple[str, ...]
     calibrations: tuple[Calibration | None, ...]
     identity: str  # fingerprint of what made the labels; a header is inherited only from the same
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a span stage reads, and what it learns beside golden answers.
+
+    Attributes:
+        max_question_tokens: read of a question.
+        overlap: tokens that a window of a long context shares with the one before.
+        unanswerable: whether there are contexts without an answer (SQuAD 2.0).
+        temperature: tau of the soft labels.
+        candidates: K, of each reader's best answers those that may be the most confusing one; 0 = no such term.
+    """
+
+    max_question_tokens: int = 64
+    overlap: int = 128
+    unanswerable: bool = False
+    temperature: float = 1.0
+    candidates: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,6 +76,7 @@ class Stage:
         golden_identity: fingerprint of the golden labels that are learned; new judgements make the model stale.
         parent: identity of the stage whose model is inherited.
         soft_objective: key of `tmkd.objectives.SOFT_OBJECTIVES`.
+        reading: of a span stage; None where pairs are classified.
     """
 
     name: str
@@ -69,7 +100,12 @@ class Stage:
     soft_objective: str = "mse"
     golden_identity: str = ""
     parent: str = ""
+    reading: Reading | None = None
     tracked: Any = None  # the MLflow run that takes the curves
+
+    @property
+    def task(self) -> str:
+        return "span" if self.reading else "pair"
 
     @property
     def rows(self) -> int:
@@ -91,6 +127,7 @@ class Stage:
         values = {key: value for key, value in self.__dict__.items() if key not in _NOT_OF_THE_WEIGHTS}
         values["fingerprints"] = self.fingerprints[self.split]  # other splits may change
         values["schedule"] = self.schedule.model_dump()
+        values.update({"reading": asdict(self.reading)} if self.reading else {})
         values["shape"] = asdict(self.shape) if self.shape else None
         values["signals"] = {header: asdict(signal) for header, signal in self.signals.items()}
         values["shards"], values["weights"] = dict(self.shards), dict(self.weights)

@@ -10,9 +10,9 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from tmkd.models.student import aggregate
 from tmkd.training.config import EngineConfig
-from tmkd.training.data import MicroBatch, StageRows
+from tmkd.training.data import MicroBatch
+from tmkd.training.lessons import LESSONS, Judge, judge_pairs
 from tmkd.training.order import RowRefs
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace
@@ -28,6 +28,7 @@ class Validation:
     micro_batches: list[MicroBatch]
     headers: list[str]
     times: int
+    judge: Judge = judge_pairs
 
     @classmethod
     def of(
@@ -37,10 +38,12 @@ class Validation:
         if not stage.validation or not config.validations:
             return None
         split = dataclasses.replace(stage, split="validation", shards=stage.validation, signals={}, golden=True)
-        rows = StageRows(split, workspace, tokenizer, window=1)
+        lesson = LESSONS[stage.task]
+        rows = lesson.rows(split, workspace, tokenizer, 1)
         refs = _first_rows(list(stage.validation.values()), MAX_ROWS)
         weights = np.ones(len(refs), dtype=np.float32)
-        return cls(list(rows.micro_batches(refs, weights, EVAL_ROWS)), stage.headers, config.validations)
+        micro_batches = list(rows.micro_batches(refs, weights, EVAL_ROWS))
+        return cls(micro_batches, stage.headers, config.validations, lesson.judge)
 
     def is_due(self, done: int, steps: int) -> bool:
         """Tell whether to measure after ``done`` of ``steps`` steps: ``times`` times, evenly, the last at the end."""
@@ -52,12 +55,11 @@ class Validation:
         correct = loss = count = 0.0
         for micro in self.micro_batches:
             logits = engine({name: value.to(device) for name, value in micro.inputs.items()})
-            answer = aggregate(torch.stack([logits[header] for header in self.headers]))  # [B, C]
-            assert micro.targets.golden is not None
-            golden, weight = micro.targets.golden.to(device), micro.targets.weight.to(device)
-            correct += float(((answer.argmax(1) == golden) * weight).sum())
-            loss -= float((answer.gather(1, golden.clamp(min=0)[:, None])[:, 0] * weight).sum())
-            count += float(weight.sum())
+            targets = micro.targets.to(device)
+            is_right, likelihood = self.judge(torch.stack([logits[header] for header in self.headers]), targets)
+            correct += float((is_right * targets.weight).sum())
+            loss -= float((likelihood * targets.weight).sum())
+            count += float(targets.weight.sum())
         return {"accuracy": correct / max(count, 1.0), "cross_entropy": loss / max(count, 1.0)}
 
 

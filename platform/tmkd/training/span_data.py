@@ -1,0 +1,264 @@
+"""The rows of a span-reading stage: one window of every context, with its golden answer and what the readers say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from transformers import PreTrainedTokenizerBase
+
+from tmkd.errors import UserError
+from tmkd.objectives.span_terms import SpanTargets
+from tmkd.soft_labels.golden import read_answers
+from tmkd.soft_labels.join import check_ids
+from tmkd.soft_labels.store import LabelStore
+from tmkd.tasks.features import Features, Ragged, Template
+from tmkd.tasks.span_confusion import confusing_answer
+from tmkd.tasks.span_logits import SpanLogits
+from tmkd.tasks.span_projection import Grid, project
+from tmkd.tasks.tokens import TokenCache, read_grids
+from tmkd.tasks.windows import window_around, windows
+from tmkd.training.data import MicroBatch, gather
+from tmkd.training.order import RowRefs
+from tmkd.training.stage import Stage
+from tmkd.workspace import Workspace, corpus_folder
+
+IntArray = npt.NDArray[np.int64]
+FloatArray = npt.NDArray[np.float32]
+NOWHERE = (-1, -1)
+NULL_PLACE = 0
+"""Place of the first special token, which stands for "there is no answer"."""
+
+
+@dataclass(frozen=True)
+class SpanRow:
+    """One window of one context, in places of the model's input.
+
+    Attributes:
+        window: first token of the context in it, and the one after the last.
+        first: place of the window's first token in the input.
+        golden: first and last place of the golden answer; -1 where nobody has judged or it is not in the window.
+        confusing: the same of the readers' most confusing answer; -1 where there is none.
+        soft: header -> float32 [window, 2], log of the readers' mean probabilities, and float32 [2] of no answer.
+    """
+
+    window: tuple[int, int]
+    first: int
+    golden: tuple[int, int]
+    confusing: tuple[int, int]
+    soft: dict[str, tuple[FloatArray, FloatArray]]
+
+
+@dataclass(frozen=True)
+class SpanShard:
+    """One shard in memory: tokens of the n rows, what each teaches, and whether it can be used."""
+
+    question: Ragged
+    context: Ragged
+    rows: list[SpanRow]
+    usable: FloatArray
+
+
+class SpanRows:
+    """Reads a span stage's shards; the counterpart of `tmkd.training.data.StageRows`.
+
+    A context longer than the model reads is seen through the window that has most text around its golden answer, or,
+    without one, around what the readers hold for the answer. So a row is one example, however long its context.
+
+    Args:
+        stage: whose rows.
+        workspace: where they lie.
+        tokenizer: of the model that learns.
+        window: shards that are shuffled together.
+    """
+
+    def __init__(self, stage: Stage, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, window: int) -> None:
+        assert stage.reading is not None
+        self.stage, self.workspace, self.reading = stage, workspace, stage.reading
+        self.names = list(stage.shards)
+        self.template = Template.of(tokenizer, 2)
+        self.features = Features(self.template, stage.max_length)
+        self.tokens = TokenCache(workspace, stage.corpus, stage.fingerprints, tokenizer)
+        self._shard = lru_cache(maxsize=2 * window)(self._read)
+
+    def usable(self, refs: RowRefs) -> FloatArray:
+        """Return float32 [B]: 1 for rows with every label that the stage needs, else 0."""
+        return np.array([self._shard(int(shard)).usable[row] for shard, row in refs], dtype=np.float32)
+
+    def micro_batches(self, refs: RowRefs, weights: FloatArray, size: int) -> Iterator[MicroBatch]:
+        """Cut a worker's rows into micro-batches of at most ``size``, like lengths together."""
+        shards = [self._shard(int(shard)) for shard, _ in refs]
+        places = [int(row) for _, row in refs]
+        rows = [shard.rows[place] for shard, place in zip(shards, places, strict=True)]
+        question = gather([shard.question for shard in shards], places)
+        context = gather([shard.context for shard in shards], places)  # already cut to its window
+        weights = weights * np.array([s.usable[p] for s, p in zip(shards, places, strict=True)], dtype=np.float32)
+        order = np.argsort(self.features.lengths(question, context), kind="stable")
+        for start in range(0, len(order), size):
+            picked = order[start : start + size]
+            inputs = self.features.batch(picked, question, context)
+            targets = self._targets([rows[index] for index in picked], inputs["input_ids"].shape[1], weights[picked])
+            yield MicroBatch({name: torch.from_numpy(value) for name, value in inputs.items()}, targets)
+
+    def _targets(self, rows: Sequence[SpanRow], length: int, weights: FloatArray) -> SpanTargets:
+        allowed = np.zeros((len(rows), length), dtype=bool)
+        soft = {header: np.full((len(rows), length, 2), -np.inf, np.float32) for header in self.stage.signals}
+        for index, row in enumerate(rows):
+            inside = slice(row.first, row.first + row.window[1] - row.window[0])
+            allowed[index, inside] = True
+            allowed[index, NULL_PLACE] = self.reading.unanswerable
+            for header, (tokens, null) in row.soft.items():
+                soft[header][index, inside] = tokens
+                if self.reading.unanswerable:
+                    soft[header][index, NULL_PLACE] = null
+        return SpanTargets(
+            golden=torch.tensor([row.golden for row in rows]) if self.stage.golden else None,
+            confusing=torch.tensor([row.confusing for row in rows]) if self.reading.candidates else None,
+            soft={header: torch.from_numpy(values) for header, values in soft.items()},
+            allowed=torch.from_numpy(allowed),
+            weight=torch.from_numpy(weights),
+        )
+
+    def _read(self, index: int) -> SpanShard:
+        stage, shard = self.stage, self.names[index]
+        ids, question = self.tokens.read(stage.split, shard, "question")
+        _, context = self.tokens.read(stage.split, shard, "context")
+        starts, ends = self.tokens.grids(stage.split, shard)
+        readers = self._readers(shard, ids)
+        answers = read_answers(self.workspace, stage.corpus, stage.split, shard)
+        if answers is not None:
+            check_ids(ids, answers.ids, f"golden answers of {shard}")
+        texts = self._texts(shard) if self.reading.candidates else [""] * len(ids)
+        asked = _cut(question, [(0, min(n, self.reading.max_question_tokens)) for n in question.lengths])
+        rows, usable = [], []
+        for row in range(len(ids)):
+            grid = Grid(starts.row(row).astype(np.int64), ends.row(row).astype(np.int64))
+            golden = answers.answers[row] if answers is not None else None
+            says = {name: reader.on(row, grid) for name, reader in readers.items()}
+            found = self._row(grid, len(asked.row(row)), golden, says, texts[row])
+            rows.append(found)
+            usable.append(self._is_usable(found, says))
+        return SpanShard(asked, _cut(context, [row.window for row in rows]), rows, np.array(usable, dtype=np.float32))
+
+    def _row(
+        self, grid: Grid, asked: int, golden: list[dict[str, int | str]] | None, says: Mapping[str, Said], text: str
+    ) -> SpanRow:
+        before = len(self.template.parts[0]) + len(self.template.parts[1]) + asked
+        room = self.stage.max_length - self.template.special_tokens - asked
+        answer = _answer_tokens(grid, golden)
+        spans = windows(len(grid), room, min(self.reading.overlap, room - 1))
+        start, stop = window_around(spans, answer or _likeliest(says))
+        place = _inside(answer, start, stop, before)
+        if golden == [] and self.reading.unanswerable:
+            place = (NULL_PLACE, NULL_PLACE)
+        confusing = None
+        if answer is not None and self.reading.candidates:
+            each = [said.tokens for said in says.values()]
+            confusing = confusing_answer(each, grid, text, golden or [], self.reading.candidates)
+        return SpanRow(
+            (start, stop), before, place, _inside(confusing, start, stop, before),
+            {header: self._mean(header, says, start, stop) for header in self.stage.signals},
+        )  # fmt: skip
+
+    def _mean(self, header: str, says: Mapping[str, Said], start: int, stop: int) -> tuple[FloatArray, FloatArray]:
+        """Return the log of the mean of the readers' probabilities in the window, [window, 2], and of no answer, [2].
+
+        One reader's own logits are kept as they are, so that a temperature acts on them.
+        """
+        each = []
+        for teacher in self.stage.signals[header].teachers:
+            tokens, null = says[teacher].tokens[start:stop], np.full((1, 2), says[teacher].null / 2, np.float32)
+            each.append(np.concatenate([tokens, null if self.reading.unanswerable else null[:0]]))
+        if len(each) == 1:
+            mean = each[0]
+        else:
+            logs = [logits - np.logaddexp.reduce(logits, axis=0, keepdims=True) for logits in each]
+            mean = np.logaddexp.reduce(np.stack(logs), axis=0) - np.log(len(logs))
+        inside = stop - start
+        null_share = mean[inside] if self.reading.unanswerable else np.full(2, -np.inf, np.float32)
+        return mean[:inside].astype(np.float32), null_share.astype(np.float32)
+
+    def _is_usable(self, row: SpanRow, says: Mapping[str, Said]) -> bool:
+        golden = not self.stage.golden or row.golden != NOWHERE
+        return golden and all(said.scored for said in says.values())
+
+    def _readers(self, shard: str, ids: IntArray) -> dict[str, Reader]:
+        stage = self.stage
+        readers = {}
+        for name in sorted({teacher for signal in stage.signals.values() for teacher in signal.teachers}):
+            store = LabelStore(self.workspace, stage.corpus, stage.split, name)
+            found, labels = store.read_spans(shard)
+            check_ids(ids, found, store.location(shard))
+            vocabulary = str((store.identity or {})["vocabulary"])
+            fingerprint = stage.fingerprints[stage.split]
+            grids = read_grids(self.workspace, vocabulary, fingerprint, stage.split, shard)
+            readers[name] = Reader(labels, *grids)
+        return readers
+
+    def _texts(self, shard: str) -> list[str]:
+        path = f"{corpus_folder(self.stage.corpus, self.stage.split)}/{shard}"
+        texts: list[str] = self.workspace.read_table(path, columns=["context"])["context"].to_pylist()
+        return texts
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one reader says of one context, on the tokens of the model that learns: [T, 2], and no answer's score."""
+
+    tokens: FloatArray
+    null: float
+
+    @property
+    def scored(self) -> bool:
+        return bool(np.isfinite(self.null))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One reader's labels of a shard, and where its own tokens lie."""
+
+    labels: SpanLogits
+    starts: Ragged
+    ends: Ragged
+
+    def on(self, row: int, target: Grid) -> Said:
+        """Carry what it says of a row over to another tokenizer's tokens."""
+        null = float(self.labels.null[row])
+        if not np.isfinite(null):
+            return Said(np.zeros((len(target), 2), np.float32), null)
+        source = Grid(self.starts.row(row).astype(np.int64), self.ends.row(row).astype(np.int64))
+        if len(source) != len(self.labels.row(row)):
+            raise UserError("soft labels and tokens of a context differ in length; label again with --relabel")
+        return Said(project(self.labels.row(row), source, target), null)
+
+
+def _answer_tokens(grid: Grid, golden: list[dict[str, int | str]] | None) -> tuple[int, int] | None:
+    if not golden:
+        return None
+    start = int(golden[0]["start"])
+    return grid.span(start, start + len(str(golden[0]["text"])))
+
+
+def _likeliest(says: Mapping[str, Said]) -> tuple[int, int] | None:
+    """Return the token at which the readers together are surest that an answer starts."""
+    scored = [said.tokens[:, 0] for said in says.values() if said.scored and len(said.tokens)]
+    if not scored:
+        return None
+    place = int(np.argmax(np.mean(np.maximum(scored, -1e4), axis=0)))
+    return place, place
+
+
+def _inside(tokens: tuple[int, int] | None, start: int, stop: int, before: int) -> tuple[int, int]:
+    if tokens is None or tokens[0] < start or tokens[1] >= stop:
+        return NOWHERE
+    return tokens[0] - start + before, tokens[1] - start + before
+
+
+def _cut(column: Ragged, parts: Sequence[tuple[int, int]]) -> Ragged:
+    texts = [column.row(row)[start:stop] for row, (start, stop) in enumerate(parts)]
+    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
+    return Ragged(np.concatenate(texts) if texts else column.values[:0], offsets)

@@ -1,0 +1,158 @@
+"""Rows of span stages: answers and readers' logits land on the right tokens of the right window."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from transformers import AutoTokenizer
+
+from tiny_teachers import bert_tokenizer, bpe_tokenizer
+from tmkd.corpus.schema import SPAN_GOLDEN_SCHEMA, SPAN_SCHEMA
+from tmkd.soft_labels.golden import golden_path
+from tmkd.soft_labels.store import LabelStore
+from tmkd.tasks.span_logits import SpanLogits
+from tmkd.tasks.tokens import TokenCache, vocabulary_fingerprint
+from tmkd.training.config import Schedule
+from tmkd.training.span_data import SpanRows
+from tmkd.training.stage import Reading, Signal, Stage
+from tmkd.workspace import Workspace, corpus_folder
+
+SHARD = "part-00000.parquet"
+FILLER = "the model will read a passage and rank the index before it can sort the column "
+ROWS = [
+    ("which animal", "the red fox saw a blue bird and an old dog", "blue bird"),
+    ("where is the token", FILLER * 6 + "then the token is in the vector " + FILLER * 6, "in the vector"),
+    ("who can say", "nobody has judged this context", None),
+    ("is there an answer", "there is none in here", ""),
+]
+
+
+@pytest.fixture
+def workspace(tmp_path) -> Workspace:
+    workspace = Workspace.open(str(tmp_path))
+    columns = [[0, 1, 2, 3], list("abcd"), list("abcd"), [r[0] for r in ROWS], [r[1] for r in ROWS], ["g"] * 4]
+    workspace.publish_table(f"{corpus_folder('c', 'train')}/{SHARD}", pa.table(columns, schema=SPAN_SCHEMA))
+    answers = [
+        None if text is None else [{"start": context.index(text), "text": text}] if text else []
+        for _, context, text in ROWS
+    ]
+    workspace.publish_table(
+        golden_path("c", "train", SHARD), pa.table([[0, 1, 2, 3], answers], schema=SPAN_GOLDEN_SCHEMA)
+    )
+    return workspace
+
+
+def stage(reading: Reading, signals=None, golden: bool = True) -> Stage:
+    return Stage(
+        name="s", output="o", corpus="c", fingerprints={"train": "f"}, split="train", shards={SHARD: 4}, classes=(),
+        signals=signals or {}, golden=golden, weights={"golden": 1.0}, schedule=Schedule(), seed=0, max_length=40,
+        reading=reading,
+    )  # fmt: skip
+
+
+def read(workspace, reading: Reading, tokenizer=None, **more):
+    rows = SpanRows(stage(reading, **more), workspace, tokenizer or bert_tokenizer(), 1)
+    refs = np.array([[0, row] for row in range(4)])
+    batches = [next(rows.micro_batches(refs[row : row + 1], np.ones(1, np.float32), 1)) for row in range(4)]
+    return rows.usable(refs), batches
+
+
+def label(workspace, name: str, tokenizer, peaks: list[tuple[str, str]]) -> None:
+    """Let a reader say that each context's answer starts and ends at certain words."""
+    cache = TokenCache(workspace, "c", {"train": "f"}, tokenizer)
+    cache.read("train", SHARD, "context")
+    starts, ends = cache.grids("train", SHARD)
+    rows = []
+    for row, (first, last) in enumerate(peaks):
+        logits = np.zeros((len(starts.row(row)), 2), np.float32)
+        logits[np.searchsorted(ends.row(row), ROWS[row][1].index(first), side="right"), 0] = 9
+        logits[np.searchsorted(starts.row(row), ROWS[row][1].index(last) + len(last) - 1, side="right") - 1, 1] = 9
+        rows.append(logits)
+    store = LabelStore(workspace, "c", "train", name)
+    store.bind({"vocabulary": vocabulary_fingerprint(tokenizer)})
+    store.publish(SHARD, np.arange(4), SpanLogits.of(rows, np.full(4, -3, np.float32)))
+
+
+PEAKS = [("red", "fox"), ("token is", "vector"), ("judged", "context"), ("none", "here")]
+
+
+def text_at(batch, places, tokenizer=None) -> str:
+    ids = batch.inputs["input_ids"][0, places[0] : places[1] + 1]
+    return (tokenizer or bert_tokenizer()).decode(ids).strip()
+
+
+def test_golden_answers_are_at_their_places_even_in_long_contexts(workspace) -> None:
+    usable, batches = read(workspace, Reading(max_question_tokens=8, overlap=10))
+    assert usable.tolist() == [1, 1, 0, 0]
+    assert text_at(batches[0], batches[0].targets.golden[0]) == "blue bird"
+    assert text_at(batches[1], batches[1].targets.golden[0]) == "in the vector"
+    assert batches[1].inputs["input_ids"].shape[1] == 40  # a window of it
+    first, last = batches[1].targets.golden[0].tolist()
+    assert min(first - 8, 38 - last) >= 5  # with text on both sides
+
+
+def test_only_the_window_s_context_may_be_the_answer(workspace) -> None:
+    _, batches = read(workspace, Reading(max_question_tokens=8, overlap=10))
+    ids = batches[0].inputs["input_ids"][0]
+    inside = batches[0].targets.allowed[0]
+    assert bert_tokenizer().decode(ids[inside]) == ROWS[0][1]
+    assert not inside[0]
+
+
+def test_no_answer_is_the_first_token_where_there_may_be_none(workspace) -> None:
+    usable, batches = read(workspace, Reading(max_question_tokens=8, overlap=10, unanswerable=True))
+    assert usable.tolist() == [1, 1, 0, 1]
+    assert batches[3].targets.golden[0].tolist() == [0, 0] and bool(batches[3].targets.allowed[0, 0])
+
+
+@pytest.mark.parametrize("teachers_words", ["its own tokenizer", "another tokenizer"])
+def test_readers_logits_land_on_their_words_whatever_their_tokenizer(workspace, teachers_words: str) -> None:
+    tokenizer = bert_tokenizer() if teachers_words == "its own tokenizer" else bpe_tokenizer(roberta=True)
+    label(workspace, "a", tokenizer, PEAKS)
+    signals = {"soft:a": Signal(("a",), (None,), "i")}
+    usable, batches = read(workspace, Reading(max_question_tokens=8, overlap=10), signals=signals, golden=False)
+    assert usable.tolist() == [1, 1, 1, 1]
+    found = [batch.targets.soft["soft:a"][0] for batch in batches]
+    assert text_at(batches[0], found[0].argmax(0)) == "red fox"
+    assert text_at(batches[1], found[1].argmax(0)) == "token is in the vector"  # the window is around it
+    assert bool((found[0][~batches[0].targets.allowed[0]] == -np.inf).all())
+
+
+def test_the_mean_of_readers_is_that_of_their_probabilities(workspace) -> None:
+    label(workspace, "a", bert_tokenizer(), PEAKS)
+    label(workspace, "b", bert_tokenizer(), [("blue", "bird"), *PEAKS[1:]])
+    both = {"golden": Signal(("a", "b"), (None, None), "i")}
+    _, batches = read(workspace, Reading(max_question_tokens=8, overlap=10), signals=both)
+    probabilities = batches[0].targets.soft["golden"][0].exp()
+    words = len(ROWS[0][1].split())
+    surest = np.exp(9) / (np.exp(9) + words - 1)
+    top = sorted(probabilities[:, 0].tolist())[-2:]
+    assert top == pytest.approx([(surest + (1 - surest) / (words - 1)) / 2] * 2, rel=1e-3)
+    assert float(probabilities[:, 0].sum()) == pytest.approx(1, abs=1e-3)
+
+
+def test_the_confusing_answer_is_the_reader_s_wrong_one(workspace) -> None:
+    label(workspace, "a", bert_tokenizer(), PEAKS)
+    signals = {"golden": Signal(("a",), (None,), "i")}
+    reading = Reading(max_question_tokens=8, overlap=10, candidates=4)
+    _, batches = read(workspace, reading, signals=signals)
+    assert text_at(batches[0], batches[0].targets.confusing[0]) == "red fox"
+    assert batches[2].targets.confusing[0].tolist() == [-1, -1]  # no golden answer to confuse it with
+
+
+def test_rows_that_a_reader_could_not_score_are_not_used(workspace) -> None:
+    label(workspace, "a", bert_tokenizer(), PEAKS)
+    store = LabelStore(workspace, "c", "train", "a")
+    ids, labels = store.read_spans(SHARD)
+    labels.null[0] = np.nan
+    store.publish(SHARD, ids, labels)
+    usable, _ = read(workspace, Reading(8, 10), signals={"golden": Signal(("a",), (None,), "i")}, golden=False)
+    assert usable.tolist() == [0, 1, 1, 1]
+
+
+def test_the_student_s_tokenizer_may_be_a_byte_level_one(workspace, tmp_path) -> None:
+    bpe_tokenizer(roberta=True).save_pretrained(tmp_path / "bpe")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "bpe")
+    usable, batches = read(workspace, Reading(max_question_tokens=12, overlap=5), tokenizer)
+    assert usable[0] == 1
+    bytes_of_it = text_at(batches[0], batches[0].targets.golden[0], tokenizer)
+    assert bytes_of_it.replace(" ", "").replace("Ġ", " ") == "blue bird"

@@ -42,9 +42,13 @@ def test_unknown_recipe() -> None:
     refused(run("tmkd_pretrain", "--recipe", "dcos"), "did you mean 'docs'?")
 
 
-def test_spans_where_pairs_are_read(tmp_path: Path, pairs: Path) -> None:
+def test_teachers_of_pairs_for_a_corpus_of_spans(tmp_path: Path, pairs: Path) -> None:
     words = ("--recipe", "pairs", "--corpus.path", str(pairs), "--corpus.task", "span")
-    refused(run("label_corpus", "--workspace", str(tmp_path / "ws"), *words), "corpus.task", "prepare_corpus.py")
+    refused(run("label_corpus", "--workspace", str(tmp_path / "ws"), *words), "corpus.task is span", "span_reader")
+
+
+def test_spans_where_pairs_are_judged(tmp_path: Path) -> None:
+    refused(run("evaluate", "--recipe", "squad", "--workspace", str(tmp_path / "ws")), "corpus.task", "pairs so far")
 
 
 def test_workspace_that_cannot_be_written(tmp_path: Path) -> None:

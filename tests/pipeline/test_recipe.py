@@ -124,8 +124,11 @@ def test_an_unknown_key_is_refused_with_the_nearest_right_one(tree: dict, messag
         ({"teachers": {"one": {**TEACHER, "kind": "clasifier"}}}, "did you mean 'classifier'"),
         (
             {"teachers": {"one": {**TEACHER, "kind": "bi_encoder", "train": {}}}},
-            "only classifiers are trained here, but kind is bi_encoder",
+            "only classifiers and span readers are trained here, but kind is bi_encoder",
         ),
+        ({"teachers": {"one": {**TEACHER, "kind": "span_reader"}}}, "right would be classifier or bi_encoder"),
+        ({"finetune": {"answer": 0.5}}, "finetune.answer is for spans, but corpus.task is pair"),
+        ({"student": {"soft_headers": "mean"}}, "student.soft_headers: mean is for spans so far"),
         ({"student": {"layers": 0}}, "student.layers: Input should be greater than or equal to 1 (found 0)"),
         ({"student": {"pooling": "max"}}, "student.pooling: Input should be 'cls', 'mean' or 'match' (found 'max')"),
         ({"baseline": {"learning_rates": [3e-4, -1]}}, "baseline.learning_rates.1: Input should be greater than 0"),

@@ -17,7 +17,7 @@ from tmkd.teachers.base import Card
 from tmkd.teachers.classes import match_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import kinds_for, teacher_class
+from tmkd.teachers.kinds import TASKS, kinds_for, teacher_class
 from tmkd.workspace import Workspace
 
 
@@ -98,7 +98,7 @@ def plan_labels(
 
 def _order(teacher: str, config: TeacherConfig, card: Card, corpus: Corpus) -> list[int]:
     """Return the model's column for each stored column; none for spans."""
-    task = teacher_class(config.kind).task
+    task = TASKS[config.kind]
     if task != corpus.task:
         raise UserError(
             f"teachers.{teacher}.kind: {config.kind} is for corpora of task {task}, but {corpus.name} is of task "

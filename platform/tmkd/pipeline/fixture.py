@@ -14,6 +14,7 @@ BASE = "fixture/base"
 VOCABULARY = 1500
 WORDS_FROM = ("config.py", "workspace.py", "console.py", "models/student.py", "tasks/features.py", "corpus/config.py")
 SIZES = {"unlabeled_questions": 60, "golden_questions": 20, "validation_questions": 10, "test_questions": 30}
+READING = {"max_question_tokens": 16, "overlap": 8}
 PACKAGES = ["rich", "pydantic", "fsspec", "networkx", "sqlalchemy"]
 
 
@@ -29,6 +30,7 @@ def shrink(tree: Tree, base: str) -> Tree:
     small["teachers"] = {name: _small_teacher(teacher, base) for name, teacher in (tree.get("teachers") or {}).items()}
     student = dict(tree.get("student") or {})
     small["student"] = {**student, "base": base, "layers": min(int(student.get("layers", 2)), 2), "max_length": 48}
+    small["reading"] = {**(tree.get("reading") or {}), **READING}
     for stage in ("pretrain", "finetune"):
         small[stage] = {**(tree.get(stage) or {}), "epochs": 1, "batch_size": 16}
     small["training"] = {
@@ -44,8 +46,11 @@ def shrink(tree: Tree, base: str) -> Tree:
 def _small_teacher(teacher: dict[str, Any], base: str) -> dict[str, Any]:
     small = {**teacher, "model": base, "max_length": 48}
     train = teacher.get("train")
-    if teacher.get("kind", "classifier") == "classifier" and not train:
-        train = {"golden": {"epochs": 1}}  # the base has no classifier of its own
+    kind = teacher.get("kind", "classifier")
+    if kind == "span_reader":
+        small |= READING
+    if kind != "bi_encoder" and not train:
+        train = {"golden": {"epochs": 1}}  # the base has no head of its own
     if train:
         train = {**train, "golden": {**(train.get("golden") or {}), "epochs": 1}}
         if train.get("layers"):

@@ -100,7 +100,7 @@ def _teacher_table(context: Context, corpus: CorpusManifest) -> list[dict[str, A
     from tmkd.pipeline.evaluation_step import teacher_quality
 
     name = context.recipe.evaluation.split
-    if not corpus.rows(name):
+    if not corpus.rows(name) or corpus.task == "span":
         return []
     rows = teacher_quality(context, corpus, name)
     table.show(rows, f"Teachers on the {name} split of {corpus.name}")
@@ -108,9 +108,16 @@ def _teacher_table(context: Context, corpus: CorpusManifest) -> list[dict[str, A
 
 
 def _pretrain(context: Context) -> dict[str, Any]:
+    from tmkd.errors import UserError
     from tmkd.pipeline.student_step import ensure_pretrained
 
-    note = ensure_pretrained(context, _ready(context))
+    corpus = _ready(context)
+    if not corpus.rows("unlabeled"):
+        raise UserError(
+            f"corpus {corpus.name} has no unlabeled text, so there is no stage 1: jobs/tmkd_finetune.py starts from "
+            "the base; map rows without a label (see corpus.paths.unlabeled) to have one"
+        )
+    note = ensure_pretrained(context, corpus)
     return {"student": f"{context.run_folder}/pretrained", **_trained(note)}
 
 
@@ -119,7 +126,8 @@ def _finetune(context: Context) -> dict[str, Any]:
     from tmkd.pipeline.student_step import ensure_finetuned, ensure_pretrained
 
     corpus = _ready(context)
-    ensure_pretrained(context, corpus)
+    if corpus.rows("unlabeled"):
+        ensure_pretrained(context, corpus)
     if not corpus.has_labels("train"):
         raise UserError(
             f"corpus {corpus.name} has no golden labels, so there is no stage 2; the student of stage 1 is finished: "

@@ -19,7 +19,7 @@ from tmkd.soft_labels.join import join_shard
 from tmkd.soft_labels.store import LabelStore
 from tmkd.teachers.base import model_facts
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.training.stage import Signal
+from tmkd.training.stage import Reading, Signal
 from tmkd.workspace import HASH_SUFFIX, fingerprint, labels_folder
 
 CALIBRATION_SHARDS = 8
@@ -52,8 +52,17 @@ def signal(context: Context, corpus: CorpusManifest, teachers: list[str]) -> Sig
 
 
 def signals(context: Context, corpus: CorpusManifest) -> dict[str, Signal]:
-    """Return a soft header for every teacher of the recipe."""
+    """Return a soft header for every teacher of the recipe, or the golden header for the mean of them."""
+    if context.recipe.student.soft_headers == "mean":
+        return {GOLDEN: signal(context, corpus, list(context.recipe.teachers))}
     return {soft_header(teacher): signal(context, corpus, [teacher]) for teacher in context.recipe.teachers}
+
+
+def reading(context: Context, max_question_tokens: int, overlap: int, **more: Any) -> Reading | None:
+    """Return how a span stage reads; None for pairs."""
+    if context.recipe.corpus.task == "pair":
+        return None
+    return Reading(max_question_tokens, overlap, context.recipe.reading.unanswerable, **more)
 
 
 def teacher_identity(context: Context, corpus: CorpusManifest, teacher: str) -> str:

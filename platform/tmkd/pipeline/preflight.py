@@ -18,13 +18,10 @@ def check_task(recipe: Recipe, job: str) -> None:
     """Refuse span corpora where only pairs can be worked on.
 
     Raises:
-        UserError: for every job but the one that makes corpora.
+        UserError: for the job that judges.
     """
-    if recipe.corpus.task == "span" and job != "prepare_corpus":
-        raise UserError(
-            "corpus.task: span corpora can be made (jobs/prepare_corpus.py), but teachers and students read pairs so "
-            "far; set it to pair"
-        )
+    if recipe.corpus.task == "span" and job == "evaluate":
+        raise UserError("corpus.task: span readers can be trained and distilled, but evaluate.py judges pairs so far")
 
 
 def check_models(recipe: Recipe) -> None:
@@ -48,7 +45,11 @@ def check_models(recipe: Recipe) -> None:
 def _check_student(recipe: Recipe) -> None:
     folder = local_folder(recipe.student.base, "student.base")
     check_base(folder, recipe.student.layers, recipe.student.max_length, "student")
-    if recipe.student.pooling == "match" and load_tokenizer(folder).sep_token_id is None:
+    if (
+        recipe.corpus.task == "pair"
+        and recipe.student.pooling == "match"
+        and load_tokenizer(folder).sep_token_id is None
+    ):
         raise UserError(
             f"student.pooling: match needs a separator token, and the tokenizer of {folder} has none; use mean"
         )
@@ -59,8 +60,9 @@ def _check_teacher(recipe: Recipe, name: str) -> None:
     folder = local_folder(entry.model, f"teachers.{name}.model")
     if entry.train is None:
         card = teacher_class(entry.kind).describe(entry.config(), folder, load_tokenizer(folder))
-        match_classes(name, card.columns, card.classes, recipe.corpus.classes)
-    elif entry.train.pooling != "head":
+        if recipe.corpus.task == "pair":
+            match_classes(name, card.columns, card.classes, recipe.corpus.classes)
+    elif entry.train.pooling != "head" or entry.kind == "span_reader":
         check_base(folder, entry.train.layers, entry.max_length, f"teachers.{name}")
 
 

@@ -13,6 +13,7 @@ from tmkd.corpus.config import CorpusConfig
 from tmkd.errors import UserError, nearest
 from tmkd.models.student_config import Pooling
 from tmkd.teachers.config import TeacherConfig
+from tmkd.teachers.kinds import TASKS, kinds_for
 from tmkd.training.config import EngineConfig, Schedule
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
@@ -43,13 +44,10 @@ class TeacherTraining(Config):
         None, ge=0, lt=1, description="with a pooling other than head; null keeps the base's (slow on CPUs)"
     )
 
-    @model_validator(mode="after")
-    def _head_is_taken_as_it_is(self) -> TeacherTraining:
+    def shaped(self) -> list[str]:
+        """Return the keys that were given and that a Hugging Face classifier, taken as it is, does not heed."""
         given = {"layers": self.layers, "freeze_embeddings": self.freeze_embeddings or None, "dropout": self.dropout}
-        refused = [key for key, value in given.items() if value is not None]
-        if self.pooling == "head" and refused:
-            raise ValueError(f"{' and '.join(refused)}: only with pooling cls, mean or match, but pooling is head")
-        return self
+        return [key for key, value in given.items() if value is not None]
 
 
 class TeacherEntry(TeacherConfig):
@@ -59,8 +57,14 @@ class TeacherEntry(TeacherConfig):
 
     @model_validator(mode="after")
     def _trainable(self) -> TeacherEntry:
-        if self.train is not None and self.kind != "classifier":
-            raise ValueError(f"train: only classifiers are trained here, but kind is {self.kind}; drop it")
+        if self.train is None or self.kind == "span_reader":
+            return self
+        if self.kind != "classifier":
+            raise ValueError(f"train: only classifiers and span readers are trained here, but kind is {self.kind}")
+        if self.train.pooling == "head" and self.train.shaped():
+            raise ValueError(
+                f"train: {' and '.join(self.train.shaped())}: only with pooling cls, mean or match, but pooling is head"
+            )
         return self
 
     def config(self) -> TeacherConfig:
@@ -78,7 +82,12 @@ class StudentRecipe(Config):
     )
     freeze_embeddings: bool = Field(False, description="leave the base's embeddings as they are")
     dropout: float | None = Field(0.0, ge=0, lt=1, description="null keeps the base's")
-    max_length: int = Field(128, ge=8, description="tokens of a pair, special tokens included")
+    max_length: int = Field(128, ge=8, description="tokens of an input, special tokens included")
+    soft_headers: Literal["each", "mean"] = Field(
+        "each",
+        description="each: a header learns from every teacher (TMKD); mean: the golden header learns from the mean of "
+        "them (A2D)",
+    )
 
 
 class PretrainRecipe(Schedule):
@@ -94,6 +103,20 @@ class FinetuneRecipe(Schedule):
     epochs: float = Field(2.0, gt=0, description="passes over the train split")
     alpha: float = Field(0.9, ge=0, le=1, description="weight of the soft labels; 1 - alpha is the golden label's")
     objective: Literal["mse"] = Field("mse", description="loss on soft labels")
+    answer: float = Field(
+        0.0, ge=0, description="spans only: weight of the margin over the teachers' most confusing answer (A2D)"
+    )
+
+
+class ReadingRecipe(Config):
+    """How span corpora are read and learned from; pairs heed none of it."""
+
+    max_question_tokens: int = Field(64, ge=1, description="tokens that the student reads of a question")
+    overlap: int = Field(128, ge=0, description="tokens that a window of a long context shares with the one before")
+    max_answer_tokens: int = Field(30, ge=1, description="tokens that an answer may have")
+    unanswerable: bool = Field(False, description="whether contexts may hold no answer (SQuAD 2.0)")
+    temperature: float = Field(2.0, gt=0, description="of the soft labels")
+    candidates: int = Field(4, ge=1, description="of each teacher's best answers, those that may mislead it most")
 
 
 class BaselineRecipe(Config):
@@ -136,6 +159,7 @@ class Recipe(Config):
     pretrain: PretrainRecipe = Field(PretrainRecipe(), description="stage 1")
     finetune: FinetuneRecipe = Field(FinetuneRecipe(), description="stage 2")
     baseline: BaselineRecipe = Field(BaselineRecipe(), description="what distillation must beat")
+    reading: ReadingRecipe = Field(ReadingRecipe(), description="span corpora")
     training: EngineConfig = Field(EngineConfig(), description="workers, precision, checkpoints")
     evaluation: EvaluationRecipe = Field(EvaluationRecipe(), description="what is measured")
 
@@ -174,6 +198,21 @@ class Recipe(Config):
                 other_training = self.teachers[other].train
                 if other_training is not None and other_training.warm_up is not None:
                     raise ValueError(f"teachers.{name}.train.warm_up.teachers: {other!r} has a warm_up itself")
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_are_for_the_task(self) -> Recipe:
+        task = self.corpus.task
+        for name, teacher in self.teachers.items():
+            if TASKS[teacher.kind] != task:
+                raise ValueError(
+                    f"teachers.{name}.kind: {teacher.kind} is for corpora of task {TASKS[teacher.kind]}, but "
+                    f"corpus.task is {task}; right would be {' or '.join(kinds_for(task))}"
+                )
+        if task == "pair" and self.finetune.answer:
+            raise ValueError("finetune.answer is for spans, but corpus.task is pair; drop it")
+        if task == "pair" and self.student.soft_headers == "mean":
+            raise ValueError("student.soft_headers: mean is for spans so far, but corpus.task is pair; set it to each")
         return self
 
     def in_order(self) -> list[str]:

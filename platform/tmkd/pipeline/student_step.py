@@ -10,11 +10,11 @@ from tmkd.corpus.manifest import CorpusManifest
 from tmkd.models.build import StudentShape
 from tmkd.models.folders import fetch
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.labels import base_identity, golden_identity, signals
+from tmkd.pipeline.labels import base_identity, golden_identity, reading, signals
 from tmkd.training.config import Schedule
 from tmkd.training.plan import finished
 from tmkd.training.run import train
-from tmkd.training.stage import Stage
+from tmkd.training.stage import Reading, Stage
 
 EXAMPLES = (("how do I read a file?", "Open it and call read()."), ("how do I read a file?", "The sky is blue."))
 """Pairs that MLflow keeps beside the model, so that its signature is known."""
@@ -50,20 +50,26 @@ def pretrain_stage(context: Context, corpus: CorpusManifest) -> Stage:
         name="pretrain", output=f"{context.run_folder}/pretrained", split="unlabeled",
         shards=corpus.shard_rows("unlabeled"), signals=signals(context, corpus), golden=False, weights={"soft": 1.0},
         schedule=recipe.pretrain, **_base(context), shape=_shape(context),
-        soft_objective=recipe.pretrain.objective, **_common(context, corpus),
+        reading=_reading(context), soft_objective=recipe.pretrain.objective, **_common(context, corpus),
     )  # fmt: skip
 
 
 def finetune_stage(context: Context, corpus: CorpusManifest) -> Stage:
-    """Return stage 2: golden and soft headers on the train split. With alpha 1 there is no golden header."""
+    """Return stage 2: golden and soft headers on the train split. With alpha 1 there is no golden header.
+
+    A corpus without unlabeled text has no stage 1: stage 2 then starts from the base.
+    """
     recipe, alpha = context.recipe, context.recipe.finetune.alpha
-    before = pretrain_stage(context, corpus)
-    weights = {"golden": 1 - alpha, "soft": alpha}
+    weights = {"golden": 1 - alpha, "soft": alpha, "answer": recipe.finetune.answer}
+    start: dict[str, Any] = _base(context)
+    if corpus.rows("unlabeled"):
+        before = pretrain_stage(context, corpus)
+        start = {"starts_from": before.output, "parent": before.identity()}
     return Stage(
         name="finetune", output=f"{context.run_folder}/finetuned", split="train", shards=corpus.shard_rows("train"),
         signals=signals(context, corpus) if alpha > 0 else {}, golden=alpha < 1,
         weights={name: weight for name, weight in weights.items() if weight > 0}, schedule=recipe.finetune,
-        starts_from=before.output, parent=before.identity(), shape=before.shape,
+        **start, shape=_shape(context), reading=_reading(context, recipe.finetune.answer > 0),
         soft_objective=recipe.finetune.objective, golden_identity=golden_identity(context, corpus, "train"),
         **_common(context, corpus),
     )  # fmt: skip
@@ -72,19 +78,21 @@ def finetune_stage(context: Context, corpus: CorpusManifest) -> Stage:
 def baseline_stages(context: Context, corpus: CorpusManifest) -> list[Stage]:
     """Return a stage for every rate and warm-up: as many steps as both student stages together."""
     recipe = context.recipe
-    steps = pretrain_stage(context, corpus).steps + finetune_stage(context, corpus).steps
+    stages = [*([pretrain_stage(context, corpus)] if corpus.rows("unlabeled") else []), finetune_stage(context, corpus)]
+    steps = sum(stage.steps for stage in stages)
     shared = Stage(
         name="baseline", output="", split="train", shards=corpus.shard_rows("train"), signals={}, golden=True,
         weights={"golden": 1.0}, schedule=recipe.finetune, **_base(context), shape=_shape(context),
-        golden_identity=golden_identity(context, corpus, "train"), **_common(context, corpus),
+        reading=_reading(context), golden_identity=golden_identity(context, corpus, "train"),
+        **_common(context, corpus),
     )  # fmt: skip
-    stages = []
+    tried = []
     for rate in recipe.baseline.learning_rates:
         for warmup in recipe.baseline.warmup_ratios:
             schedule = _schedule_of_steps(shared, steps, rate, warmup)
             output = f"{context.run_folder}/baseline/{rate:g}-{warmup:g}"
-            stages.append(dataclasses.replace(shared, output=output, schedule=schedule))
-    return stages
+            tried.append(dataclasses.replace(shared, output=output, schedule=schedule))
+    return tried
 
 
 def _schedule_of_steps(stage: Stage, steps: int, rate: float, warmup: float) -> Schedule:
@@ -104,7 +112,7 @@ def _ensure(context: Context, step: str, stages: list[Stage]) -> list[dict[str, 
         child.params(_params(stages))
         tracked = [dataclasses.replace(stage, tracked=child if len(stages) == 1 else None) for stage in stages]
         found = train(tracked, context.recipe.training, context.workspace, context.recipe.run_name, stages[0].name)
-        if len(stages) == 1:
+        if len(stages) == 1 and context.recipe.corpus.task == "pair":
             child.model(fetch(context.workspace, stages[0].output), EXAMPLES, name=stages[0].name)
     return found
 
@@ -136,6 +144,14 @@ def _base(context: Context) -> dict[str, Any]:
 def _shape(context: Context) -> StudentShape:
     student = context.recipe.student
     return StudentShape(student.layers, student.pooling, student.freeze_embeddings, student.dropout, student.max_length)
+
+
+def _reading(context: Context, avoids_confusion: bool = False) -> Reading | None:
+    recipe = context.recipe.reading
+    return reading(
+        context, recipe.max_question_tokens, recipe.overlap, temperature=recipe.temperature,
+        candidates=recipe.candidates if avoids_confusion else 0,
+    )  # fmt: skip
 
 
 def _common(context: Context, corpus: CorpusManifest) -> dict[str, Any]:

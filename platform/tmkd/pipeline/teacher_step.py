@@ -14,9 +14,10 @@ from tmkd.errors import UserError
 from tmkd.labelling.pipeline import label_corpus
 from tmkd.models.build import StudentShape
 from tmkd.models.folders import fetch, local_folder
+from tmkd.models.student_config import Pooling
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.label_plan import compare_with_plan
-from tmkd.pipeline.labels import base_identity, golden_identity, signal
+from tmkd.pipeline.labels import base_identity, golden_identity, reading, signal
 from tmkd.pipeline.recipe import TeacherEntry, TeacherTraining
 from tmkd.soft_labels.store import LabelStore
 from tmkd.training.plan import finished
@@ -143,17 +144,16 @@ def _train(context: Context, corpus: CorpusManifest, trainings: Mapping[str, Tea
 def _stages(context: Context, corpus: CorpusManifest, name: str, training: TeacherTraining) -> list[Stage]:
     recipe = context.recipe
     entry = recipe.teachers[name]
-    shape = None
-    if training.pooling != "head":
-        shape = StudentShape(
-            training.layers, training.pooling, training.freeze_embeddings, training.dropout, entry.max_length
-        )
+    pooling: Pooling = "cls" if training.pooling == "head" else training.pooling
+    shape = StudentShape(training.layers, pooling, training.freeze_embeddings, training.dropout, entry.max_length)
     golden = Stage(
         name=f"teacher-{name}", output=trained_folder(context, name), corpus=corpus.name,
         fingerprints=corpus.fingerprints, split="train", shards=corpus.shard_rows("train"),
         classes=tuple(corpus.classes), signals={}, golden=True, weights={"golden": 1.0}, schedule=training.golden,
         seed=recipe.seed, max_length=entry.max_length, base=entry.model,
-        base_identity=base_identity(entry.model, f"teachers.{name}.model"), shape=shape,
+        base_identity=base_identity(entry.model, f"teachers.{name}.model"),
+        shape=None if training.pooling == "head" and recipe.corpus.task == "pair" else shape,
+        reading=reading(context, entry.max_question_tokens, entry.overlap),
         validation=corpus.shard_rows("validation") if corpus.has_labels("validation") else {},
         golden_identity=golden_identity(context, corpus, "train"),
     )  # fmt: skip

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
@@ -76,9 +76,6 @@ class Teacher(ABC):
         batch_tokens = None if config.batch_tokens == "auto" else config.batch_tokens
         features = Features(template, config.max_length)
         self._runtime = open_runtime(network, features, host, str(card.facts["weights"]), batch_tokens)
-
-    task: ClassVar[str] = "pair"
-    """Of the corpora that this kind labels, ``pair`` or ``span``."""
 
     @classmethod
     @abstractmethod

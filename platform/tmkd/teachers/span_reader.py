@@ -48,8 +48,6 @@ class StartsAndEnds(Network):
 class SpanReader(Teacher):
     """Any `AutoModelForQuestionAnswering`: one window after the other, each token heard where it has most context."""
 
-    task = "span"
-
     @classmethod
     def describe(cls, config: TeacherConfig, folder: Path, tokenizer: PreTrainedTokenizerBase) -> Card:
         template = Template.of(tokenizer, 2)

@@ -15,6 +15,16 @@ from tmkd.training.model import finish
 from tmkd.training.plan import NOTE, Plan
 from tmkd.training.stage import Stage
 
+SCORE = """from transformers import pipeline
+
+score = pipeline("text-classification", model="<this folder>", truncation=True)
+score({"text": "a question", "text_pair": "a passage"})"""
+READ = """from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+
+reader, tokenizer = (auto.from_pretrained("<this folder>") for auto in (AutoModelForQuestionAnswering, AutoTokenizer))
+found = reader(**tokenizer("a question", "a context", return_tensors="pt"))
+found.start_logits, found.end_logits  # of every token; the answer lies in the context"""
+
 
 def publish(
     stage: Stage,
@@ -48,25 +58,23 @@ def model_card(stage: Stage, note: dict[str, Any]) -> str:
     validation = note["history"].get("validation_accuracy", [])
     shown = f"{validation[-1][1]:.3f}" if validation else "not measured"
     headers = ", ".join(stage.headers)
+    tag, example = ("question-answering", READ) if stage.task == "span" else ("text-classification", SCORE)
+    classes = f"\nClasses: {', '.join(stage.classes)}." if stage.classes else ""
     return f"""---
 library_name: transformers
-pipeline_tag: text-classification
+pipeline_tag: {tag}
 tags: [tmkd, knowledge-distillation]
 ---
 # {stage.output}
 
-Made by the stage `{stage.name}` on the corpus `{stage.corpus}` (split `{stage.split}`, {stage.rows:,} pairs,
-{note["steps"]:,} optimiser steps). It reads up to {stage.max_length} tokens of a pair. Headers: {headers}.
-Classes: {", ".join(stage.classes)}.
+Made by the stage `{stage.name}` on the corpus `{stage.corpus}` (split `{stage.split}`, {stage.rows:,} rows,
+{note["steps"]:,} optimiser steps). It reads up to {stage.max_length} tokens at a time. Headers: {headers}.{classes}
 
 Accuracy on the validation split at the end: {shown}.
 
 ```python
 import tmkd  # makes transformers know the student
-from transformers import pipeline
-
-score = pipeline("text-classification", model="<this folder>", truncation=True)
-score({{"text": "a question", "text_pair": "a passage"}})
+{example}
 ```
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -10,7 +9,12 @@ from job_runner import run, write_pairs
 
 from tmkd.pipeline.recipe import shipped
 
-RUN_ELSEWHERE = {"docs": "test_docs_recipe.py", "docs_full": "test_s3_workspace.py", "pairs": "test_own_pairs.py"}
+RUN_ELSEWHERE = {
+    "docs": "test_docs_recipe.py",
+    "docs_full": "test_s3_workspace.py",
+    "pairs": "test_own_pairs.py",
+    "squad": "test_squad_recipe.py",
+}
 
 
 def wikiqa_files(folder: Path) -> list[str]:
@@ -35,22 +39,7 @@ def rte_files(folder: Path) -> list[str]:
     return words
 
 
-def squad_files(folder: Path) -> list[str]:
-    words = []
-    for seed, split in enumerate(("train", "test")):
-        lines = write_pairs(folder / f"{split}.tsv", 40, ("q", "p", "l"), seed=seed).read_text().splitlines()[1::2]
-        paragraphs = []
-        for index, (question, context, _) in enumerate(line.split("\t") for line in lines):
-            text = context.split(" about ")[1].split(" and ")[0]
-            answers = [{"text": text, "answer_start": context.index(text)}]
-            qas = [{"id": f"{split}-{index}", "question": f"{question} {seed}", "answers": answers}]
-            paragraphs.append({"context": f"{context} " * 6, "qas": qas})  # longer than a window
-        (folder / f"{split}.json").write_text(json.dumps({"data": [{"title": split, "paragraphs": paragraphs}]}))
-        words += [f"--corpus.paths.{split}", str(folder / f"{split}.json")]
-    return words
-
-
-FILES = {"wikiqa": wikiqa_files, "rte": rte_files, "squad": squad_files}
+FILES = {"wikiqa": wikiqa_files, "rte": rte_files}
 
 
 def test_every_shipped_recipe_is_run_somewhere() -> None:

@@ -47,10 +47,6 @@ def test_teachers_of_pairs_for_a_corpus_of_spans(tmp_path: Path, pairs: Path) ->
     refused(run("label_corpus", "--workspace", str(tmp_path / "ws"), *words), "corpus.task is span", "span_reader")
 
 
-def test_spans_where_pairs_are_judged(tmp_path: Path) -> None:
-    refused(run("evaluate", "--recipe", "squad", "--workspace", str(tmp_path / "ws")), "corpus.task", "pairs so far")
-
-
 def test_workspace_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     refused(run("prepare_corpus", "--workspace", str(tmp_path / "file" / "ws")), "cannot be written", "--workspace")

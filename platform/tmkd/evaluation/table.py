@@ -13,11 +13,13 @@ from tmkd.evaluation.quality import Quality
 
 Kind = Literal["teacher", "ensemble", "baseline", "student"]
 Stage = Literal["pretrained", "finetuned"]
+SPAN_KEYS = ("exact_match", "f1")
 AGREEMENT_KEYS = ("top1_agreement", "kendall_tau", "ndcg_teacher")
 HEADINGS = {
     "model": "model", "kind": "kind", "stage": "stage", "header": "header", "accuracy": "accuracy", "auc": "AUC",
     "mrr10": "MRR@10", "ndcg10": "nDCG@10", "map": "MAP", "top1_agreement": "top-1 agreement",
-    "kendall_tau": "Kendall tau", "ndcg_teacher": "nDCG@10 (teachers)", "pairs_per_second": "pairs/s",
+    "kendall_tau": "Kendall tau", "ndcg_teacher": "nDCG@10 (teachers)", "exact_match": "exact match", "f1": "F1",
+    "pairs_per_second": "pairs/s",
     "parameters": "parameters",
 }  # fmt: skip
 SHOWN_ALWAYS = ("model", "pairs_per_second", "parameters")
@@ -32,6 +34,7 @@ class ModelRow:
         model: unique name, see `model_name`.
         header: ``aggregate``, ``golden`` or ``soft:NAME`` for a student.
         parameters: number of weights.
+        exact_match, f1: of answers in words, only where spans are read.
         top1_agreement: this and the next two (see `Agreement`) only on a corpus without golden labels.
     """
 
@@ -46,6 +49,8 @@ class ModelRow:
     map: float | None = None
     pairs_per_second: float | None = None
     parameters: int | None = None
+    exact_match: float | None = None
+    f1: float | None = None
     top1_agreement: float | None = None
     kendall_tau: float | None = None
     ndcg_teacher: float | None = None
@@ -74,9 +79,10 @@ def model_name(kind: Kind, name: str = "", stage: Stage | None = None, header: s
 
 
 def as_json(rows: Sequence[ModelRow]) -> list[dict[str, Any]]:
-    """Return JSON-able rows: NaN and infinity as None; the agreement keys only if some row has them."""
-    judged_by_teachers = any(getattr(row, key) is not None for row in rows for key in AGREEMENT_KEYS)
-    dropped = () if judged_by_teachers else AGREEMENT_KEYS
+    """Return JSON-able rows: NaN and infinity as None; the keys of spans and of agreement only if some row has them."""
+    optional = (SPAN_KEYS, AGREEMENT_KEYS)
+    absent = [keys for keys in optional if all(getattr(row, key) is None for row in rows for key in keys)]
+    dropped = [key for keys in absent for key in keys]
     return [{key: finite(value) for key, value in asdict(row).items() if key not in dropped} for row in rows]
 
 

@@ -29,6 +29,7 @@ from tmkd.pipeline.student_step import (
     ensure_finetuned,
     ensure_pretrained,
     finetune_stage,
+    has_stage_1,
     pretrain_stage,
 )
 from tmkd.pipeline.teacher_step import teacher_folder
@@ -68,8 +69,10 @@ class Split:
 def evaluate(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
     """Judge everything on the recipe's evaluation split; returns what ``--json`` prints."""
     golden = corpus.has_labels("train")
-    students = {"pretrained": pretrain_stage(context, corpus).output}
-    ensure_pretrained(context, corpus)
+    students: dict[str, str] = {}
+    if has_stage_1(context, corpus):
+        ensure_pretrained(context, corpus)
+        students["pretrained"] = pretrain_stage(context, corpus).output
     tried: list[dict[str, Any]] = []
     baseline = None
     if golden:

@@ -61,7 +61,8 @@ def _ready(context: Context, *splits: str, judged: str | None = None) -> CorpusM
     if judged is not None:
         require_split(corpus, judged)
     ensure_teachers(context, corpus)
-    ensure_labels(context, corpus, (*LEARNED, *splits, *([judged] if judged else [])))
+    learned = LEARNED if context.recipe.pretrain.enabled else LEARNED[1:]  # stage 2 alone learns from the train split
+    ensure_labels(context, corpus, (*learned, *splits, *([judged] if judged else [])))
     return corpus
 
 
@@ -98,11 +99,15 @@ def _labels(context: Context) -> dict[str, Any]:
 def _teacher_table(context: Context, corpus: CorpusManifest) -> list[dict[str, Any]]:
     from tmkd.evaluation import table
     from tmkd.pipeline.evaluation_step import teacher_quality
+    from tmkd.pipeline.span_evaluation_step import reader_quality
 
     name = context.recipe.evaluation.split
-    if not corpus.rows(name) or corpus.task == "span":
+    if not corpus.rows(name):
         return []
-    rows = teacher_quality(context, corpus, name)
+    measure = reader_quality if corpus.task == "span" else teacher_quality
+    rows = measure(context, corpus, name)
+    if not rows:
+        return []
     table.show(rows, f"Teachers on the {name} split of {corpus.name}")
     return table.as_json(rows)
 
@@ -111,11 +116,13 @@ def _pretrain(context: Context) -> dict[str, Any]:
     from tmkd.errors import UserError
     from tmkd.pipeline.student_step import ensure_pretrained
 
+    if not context.recipe.pretrain.enabled:
+        raise UserError("pretrain.enabled: false, so there is no stage 1; jobs/tmkd_finetune.py starts from the base")
     corpus = _ready(context)
     if not corpus.rows("unlabeled"):
         raise UserError(
             f"corpus {corpus.name} has no unlabeled text, so there is no stage 1: jobs/tmkd_finetune.py starts from "
-            "the base; map rows without a label (see corpus.paths.unlabeled) to have one"
+            "the base"
         )
     note = ensure_pretrained(context, corpus)
     return {"student": f"{context.run_folder}/pretrained", **_trained(note)}
@@ -123,10 +130,10 @@ def _pretrain(context: Context) -> dict[str, Any]:
 
 def _finetune(context: Context) -> dict[str, Any]:
     from tmkd.errors import UserError
-    from tmkd.pipeline.student_step import ensure_finetuned, ensure_pretrained
+    from tmkd.pipeline.student_step import ensure_finetuned, ensure_pretrained, has_stage_1
 
     corpus = _ready(context)
-    if corpus.rows("unlabeled"):
+    if has_stage_1(context, corpus):
         ensure_pretrained(context, corpus)
     if not corpus.has_labels("train"):
         raise UserError(
@@ -139,8 +146,10 @@ def _finetune(context: Context) -> dict[str, Any]:
 
 def _evaluate(context: Context) -> dict[str, Any]:
     from tmkd.pipeline.evaluation_step import evaluate as evaluate_all
+    from tmkd.pipeline.span_evaluation_step import evaluate_spans
 
-    return evaluate_all(context, _ready(context, judged=context.recipe.evaluation.split))
+    corpus = _ready(context, judged=context.recipe.evaluation.split)
+    return evaluate_spans(context, corpus) if corpus.task == "span" else evaluate_all(context, corpus)
 
 
 def _trained(note: dict[str, Any]) -> dict[str, Any]:

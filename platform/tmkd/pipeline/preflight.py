@@ -14,16 +14,6 @@ from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import teacher_class
 
 
-def check_task(recipe: Recipe, job: str) -> None:
-    """Refuse span corpora where only pairs can be worked on.
-
-    Raises:
-        UserError: for the job that judges.
-    """
-    if recipe.corpus.task == "span" and job == "evaluate":
-        raise UserError("corpus.task: span readers can be trained and distilled, but evaluate.py judges pairs so far")
-
-
 def check_models(recipe: Recipe) -> None:
     """Find every model of the recipe and check depths and classes before anything is spent.
 

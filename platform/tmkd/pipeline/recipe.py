@@ -93,6 +93,7 @@ class StudentRecipe(Config):
 class PretrainRecipe(Schedule):
     """Stage 1: distillation on the unlabeled split's soft labels (paper, Eq. 4)."""
 
+    enabled: bool = Field(True, description="false: there is no stage 1, and stage 2 starts from the base (A2D)")
     learning_rate: float = Field(6e-4, gt=0, description="peak rate of AdamW")
     objective: Literal["mse"] = Field("mse", description="loss on soft labels")
 

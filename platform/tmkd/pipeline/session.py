@@ -10,7 +10,7 @@ import yaml
 from tmkd import tracking
 from tmkd.cluster import connect
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.preflight import announce, check_models, check_task
+from tmkd.pipeline.preflight import announce, check_models
 from tmkd.pipeline.recipe import Recipe
 from tmkd.workspace import Workspace
 
@@ -24,7 +24,6 @@ def run_job(
     switches: Any,
 ) -> dict[str, Any]:
     """Run a job's step inside an MLflow run, print the summary, return the result."""
-    check_task(recipe, job)
     announce(recipe, workspace.show())
     tracking.warm_up(workspace)
     check_models(recipe)

@@ -20,6 +20,11 @@ EXAMPLES = (("how do I read a file?", "Open it and call read()."), ("how do I re
 """Pairs that MLflow keeps beside the model, so that its signature is known."""
 
 
+def has_stage_1(context: Context, corpus: CorpusManifest) -> bool:
+    """Tell whether the student is pre-trained before stage 2; if not, stage 2 starts from the base."""
+    return context.recipe.pretrain.enabled and corpus.rows("unlabeled") > 0
+
+
 def ensure_pretrained(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
     """Stage 1 (Eq. 4), unless it is up to date; returns its note."""
     return _ensure(context, "stage 1 · pretrain", [pretrain_stage(context, corpus)])[0]
@@ -57,12 +62,12 @@ def pretrain_stage(context: Context, corpus: CorpusManifest) -> Stage:
 def finetune_stage(context: Context, corpus: CorpusManifest) -> Stage:
     """Return stage 2: golden and soft headers on the train split. With alpha 1 there is no golden header.
 
-    A corpus without unlabeled text has no stage 1: stage 2 then starts from the base.
+    Without a stage 1 it starts from the base.
     """
     recipe, alpha = context.recipe, context.recipe.finetune.alpha
     weights = {"golden": 1 - alpha, "soft": alpha, "answer": recipe.finetune.answer}
     start: dict[str, Any] = _base(context)
-    if corpus.rows("unlabeled"):
+    if has_stage_1(context, corpus):
         before = pretrain_stage(context, corpus)
         start = {"starts_from": before.output, "parent": before.identity()}
     return Stage(
@@ -78,7 +83,10 @@ def finetune_stage(context: Context, corpus: CorpusManifest) -> Stage:
 def baseline_stages(context: Context, corpus: CorpusManifest) -> list[Stage]:
     """Return a stage for every rate and warm-up: as many steps as both student stages together."""
     recipe = context.recipe
-    stages = [*([pretrain_stage(context, corpus)] if corpus.rows("unlabeled") else []), finetune_stage(context, corpus)]
+    stages = [
+        *([pretrain_stage(context, corpus)] if has_stage_1(context, corpus) else []),
+        finetune_stage(context, corpus),
+    ]
     steps = sum(stage.steps for stage in stages)
     shared = Stage(
         name="baseline", output="", split="train", shards=corpus.shard_rows("train"), signals={}, golden=True,

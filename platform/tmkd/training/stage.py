@@ -126,7 +126,7 @@ class Stage:
         """Fingerprint of all that decides the finished weights, except the precision and number of workers."""
         values = {key: value for key, value in self.__dict__.items() if key not in _NOT_OF_THE_WEIGHTS}
         values["fingerprints"] = self.fingerprints[self.split]  # other splits may change
-        values["schedule"] = self.schedule.model_dump()
+        values["schedule"] = self.schedule.model_dump(include=set(Schedule.model_fields))  # not what a recipe adds
         values.update({"reading": asdict(self.reading)} if self.reading else {})
         values["shape"] = asdict(self.shape) if self.shape else None
         values["signals"] = {header: asdict(signal) for header, signal in self.signals.items()}

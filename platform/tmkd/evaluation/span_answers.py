@@ -1,0 +1,111 @@
+"""From start and end logits to answers in words, and how good they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tmkd.tasks.span_logits import SpanLogits
+from tmkd.tasks.span_projection import Grid, project
+from tmkd.tasks.span_scores import exact_match, f1
+from tmkd.tasks.span_search import best_spans
+
+FloatArray = npt.NDArray[np.float32]
+QUESTION_WORDS = ("who", "when", "where", "what", "which", "why", "how")
+OTHER = "other"
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What one model says of every context of a split.
+
+    Attributes:
+        logits: float32 [T, 2] a context.
+        grids: where the tokens lie in each context.
+        null: score of "there is no answer", float32 [n]; NaN where the model could not read the context.
+    """
+
+    logits: list[FloatArray]
+    grids: list[Grid]
+    null: FloatArray
+
+    @classmethod
+    def of(cls, labels: SpanLogits, grids: list[Grid]) -> Readings:
+        """Put labels and the places of their tokens together; rows without a score have no tokens."""
+        return cls([labels.row(row) for row in range(len(labels))], grids, labels.null)
+
+    def answer(self, row: int, context: str, max_tokens: int, unanswerable: bool) -> str:
+        """Return the best answer in words; empty for "there is none" and where the context could not be read."""
+        logits, grid, null = self.logits[row], self.grids[row], float(self.null[row])
+        if not np.isfinite(null) or not len(logits):
+            return ""
+        found = best_spans(logits[:, 0], logits[:, 1], 1, max_tokens, null if unanswerable else None)
+        if not found or (unanswerable and null > found[0].score):
+            return ""
+        return context[grid.starts[found[0].first] : grid.ends[found[0].last]]
+
+
+def mean_readings(readers: Sequence[Readings]) -> Readings:
+    """Return the ensemble: the mean of the readers' probabilities (Hu et al., 2018, 2.4), on the first one's tokens.
+
+    A reader that could not read a context is left out there.
+    """
+    first = readers[0]
+    rows = [_mean(readers, row) for row in range(len(first.null))]
+    return Readings([logits for logits, _ in rows], first.grids, np.array([null for _, null in rows], np.float32))
+
+
+def _mean(readers: Sequence[Readings], row: int) -> tuple[FloatArray, float]:
+    grid = readers[0].grids[row]
+    each = [reader for reader in readers if np.isfinite(reader.null[row]) and len(reader.logits[row])]
+    if not each or not len(grid):
+        return np.empty((0, 2), np.float32), float("nan")
+    logs = []
+    for reader in each:
+        tokens = project(reader.logits[row], reader.grids[row], grid)
+        both = np.concatenate([tokens, np.full((1, 2), reader.null[row] / 2, np.float32)])  # no answer comes last
+        logs.append(both - np.logaddexp.reduce(both, axis=0, keepdims=True))
+    mean = np.logaddexp.reduce(np.stack(logs), axis=0) - np.log(len(logs))  # [T + 1, 2]
+    return mean[:-1].astype(np.float32), float(mean[-1].sum())
+
+
+@dataclass(frozen=True)
+class SpanQuality:
+    """Measures of one model over all questions, in [0, 1].
+
+    Attributes:
+        exact: 1.0 or 0.0 a question, float64 [n].
+        overlap: F1 a question, float64 [n].
+    """
+
+    exact: npt.NDArray[np.float64]
+    overlap: npt.NDArray[np.float64]
+
+    @property
+    def exact_match(self) -> float:
+        return float(self.exact.mean())
+
+    @property
+    def f1(self) -> float:
+        return float(self.overlap.mean())
+
+
+def span_quality(answers: Sequence[str], references: Sequence[Sequence[str]]) -> SpanQuality:
+    """Compare answers with their references as SQuAD does.
+
+    Args:
+        answers: n texts, empty for "there is none".
+        references: legal answers of each question; none where there is none.
+    """
+    pairs = list(zip(answers, references, strict=True))
+    exact = np.array([exact_match(said, wanted) for said, wanted in pairs])
+    return SpanQuality(exact, np.array([f1(said, wanted) for said, wanted in pairs]))
+
+
+def question_word(question: str) -> str:
+    """Return the first question word of a question, ``other`` where it has none."""
+    words = (word.strip("?,.'\"") for word in question.lower().split())
+    return next((word for word in words if word in QUESTION_WORDS), OTHER)

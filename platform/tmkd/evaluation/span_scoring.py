@@ -1,0 +1,122 @@
+"""What finished span readers say of a split, and how fast: loaded once, in one Ray task on the best device there is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import ray
+
+from tmkd.cluster import cluster_size, progress_poster, setup_worker, watch_progress
+from tmkd.evaluation.span_answers import Readings
+from tmkd.evaluation.speed import measure_pairs_per_second
+from tmkd.models.folders import fetch
+from tmkd.runtimes.host import Host
+from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
+from tmkd.tasks.features import Ragged
+from tmkd.tasks.span_projection import Grid
+from tmkd.tasks.tokens import TokenCache, tokenize, tokenize_whole
+from tmkd.teachers.config import TeacherConfig
+from tmkd.teachers.folder import load_tokenizer
+from tmkd.teachers.span_reader import SpanReader
+from tmkd.workspace import Workspace
+
+Pairs = Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class SpanTask:
+    """What to read and to time.
+
+    Attributes:
+        students: model's name -> its config and folder of the workspace; they are read and timed.
+        teachers: teacher's name -> its config and local folder; they are only timed, their labels are stored.
+        seconds: to time every model for; 0 = no timing.
+        pairs: (question, context) to time on.
+    """
+
+    workspace: Workspace
+    corpus: str
+    fingerprints: Mapping[str, str]
+    split: str
+    shards: tuple[str, ...]
+    students: Mapping[str, tuple[TeacherConfig, str]]
+    teachers: Mapping[str, tuple[TeacherConfig, Path]]
+    seconds: float
+    pairs: Pairs
+
+
+@dataclass(frozen=True)
+class SpanMeasured:
+    """What was found: a student's readings, and of every model its rate (tokenising included) and its size."""
+
+    readings: dict[str, Readings]
+    pairs_per_second: dict[str, float]
+    parameters: dict[str, int]
+
+
+def measure_spans(task: SpanTask) -> SpanMeasured:
+    """Read the split with every student and time every model, alone on its device, one after the other."""
+    cpus, gpus = cluster_size()
+    remote: Any = ray.remote(num_cpus=1, num_gpus=1 if gpus else 0)(_measure)
+    threads = int(cpus) if len(ray.nodes()) == 1 else 1
+    total = len(task.students) + (len(task.teachers) if task.seconds else 0)
+    with watch_progress("evaluation", "reading and timing", total, "models"):
+        found: SpanMeasured = ray.get(remote.remote(task, threads))
+    return found
+
+
+def grids_of(starts: Ragged, ends: Ragged) -> list[Grid]:
+    """Return the places of every row's tokens."""
+    rows = range(len(starts))
+    return [Grid(starts.row(row).astype(np.int64), ends.row(row).astype(np.int64)) for row in rows]
+
+
+def _measure(task: SpanTask, threads: int) -> SpanMeasured:
+    setup_worker()
+    set_threads(threads)
+    post, found = progress_poster("evaluation"), SpanMeasured({}, {}, {})
+    total = len(task.students) + (len(task.teachers) if task.seconds else 0)
+    for name, (config, where) in task.students.items():
+        folder = fetch(task.workspace, where)
+        reader = _load(config, folder)
+        found.readings[name] = _read(task, reader, folder)
+        _time(task, name, reader, folder, found)
+        post(len(found.parameters), total)
+    for name, (config, folder) in task.teachers.items() if task.seconds else ():
+        _time(task, name, _load(config, folder), folder, found)
+        post(len(found.parameters), total)
+    return found
+
+
+def _load(config: TeacherConfig, folder: Path) -> SpanReader:
+    device = resolve_device("auto")
+    return SpanReader.load(config, folder, Host(device, resolve_precision(config.precision, device)))
+
+
+def _read(task: SpanTask, reader: SpanReader, folder: Path) -> Readings:
+    cache = TokenCache(task.workspace, task.corpus, task.fingerprints, load_tokenizer(folder))
+    logits, grids, null = [], [], []
+    for shard in task.shards:
+        question, context = (cache.read(task.split, shard, column)[1] for column in ("question", "context"))
+        said = Readings.of(reader.score(question, context).values, grids_of(*cache.grids(task.split, shard)))
+        logits += said.logits
+        grids += said.grids
+        null.append(said.null)
+    return Readings(logits, grids, np.concatenate(null))
+
+
+def _time(task: SpanTask, name: str, reader: SpanReader, folder: Path, found: SpanMeasured) -> None:
+    found.parameters[name] = reader.parameter_count
+    if not task.seconds:
+        return
+    tokenizer = load_tokenizer(folder)
+
+    def score(pairs: Pairs) -> Any:
+        contexts = tokenize_whole(tokenizer, [context for _, context in pairs])["tokens"]
+        return reader.score(tokenize(tokenizer, [question for question, _ in pairs]), contexts)
+
+    found.pairs_per_second[name] = measure_pairs_per_second(score, task.pairs, task.seconds)

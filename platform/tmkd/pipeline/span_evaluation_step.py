@@ -1,0 +1,254 @@
+"""Step 6 for span reading: every reader, their ensemble, the baseline and the student on one split, in one table."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from tmkd.console import note, show_table
+from tmkd.corpus.manifest import CorpusManifest
+from tmkd.errors import UserError
+from tmkd.evaluation import report, table
+from tmkd.evaluation.intervals import Interval, Run, difference, recovered_gap
+from tmkd.evaluation.intervals import mean as mean_interval
+from tmkd.evaluation.predictions import FILE
+from tmkd.evaluation.span_answers import Readings, SpanQuality, mean_readings, question_word, span_quality
+from tmkd.evaluation.span_scoring import SpanMeasured, SpanTask, grids_of, measure_spans
+from tmkd.evaluation.table import ModelRow, model_name
+from tmkd.models.student_config import AGGREGATE
+from tmkd.pipeline.context import Context
+from tmkd.pipeline.student_step import (
+    ensure_baseline,
+    ensure_finetuned,
+    ensure_pretrained,
+    finetune_stage,
+    has_stage_1,
+    pretrain_stage,
+)
+from tmkd.pipeline.teacher_step import teacher_folder
+from tmkd.soft_labels.golden import read_answers
+from tmkd.soft_labels.store import LabelStore
+from tmkd.tasks.tokens import read_grids
+from tmkd.teachers.config import TeacherConfig
+from tmkd.workspace import corpus_folder
+
+TIMED_PAIRS = 500
+ANSWERS = "answers"
+
+
+@dataclass(frozen=True)
+class SpanSplit:
+    """The questions that are judged, in order; those that no judge has spoken about are left out of the measures.
+
+    Attributes:
+        source_ids: the user's keys.
+        questions, contexts: texts.
+        references: legal answers; [] where there is none, None where nobody has judged.
+        readers: teacher -> what its labels say.
+    """
+
+    source_ids: list[str]
+    questions: list[str]
+    contexts: list[str]
+    references: list[list[str] | None]
+    readers: dict[str, Readings]
+
+    @property
+    def judged(self) -> list[int]:
+        return [row for row, known in enumerate(self.references) if known is not None]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One model: its row of the table, its answer to every question, and its scores on those that are judged."""
+
+    row: ModelRow
+    answers: list[str]
+    quality: SpanQuality
+
+
+def evaluate_spans(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
+    """Judge everything on the recipe's evaluation split; returns what ``--json`` prints."""
+    name = context.recipe.evaluation.split
+    if not corpus.has_labels(name):
+        raise UserError(f"evaluation.split: the {name} split of corpus {corpus.name} has no golden answers to judge by")
+    students: dict[str, str] = {}
+    if has_stage_1(context, corpus):
+        ensure_pretrained(context, corpus)
+        students["pretrained"] = pretrain_stage(context, corpus).output
+    if corpus.has_labels("train"):
+        ensure_finetuned(context, corpus)
+        students["finetuned"] = finetune_stage(context, corpus).output
+        if context.recipe.baseline.enabled:
+            students["baseline"] = ensure_baseline(context, corpus)[0]
+    with context.step("evaluation", context.report_folder):
+        split = read_span_split(context, corpus, name)
+        measured = _measure(context, corpus, split, students)
+        return _report(context, corpus, split, measured)
+
+
+def reader_quality(context: Context, corpus: CorpusManifest, name: str) -> list[ModelRow]:
+    """Return the rows of every reader and of their ensemble on a split that is labelled; none without answers."""
+    if not corpus.has_labels(name):
+        return []
+    split = read_span_split(context, corpus, name)
+    nothing = SpanMeasured({}, {}, {})
+    return [line.row for line in _lines(context, split, nothing)]
+
+
+def read_span_split(context: Context, corpus: CorpusManifest, name: str) -> SpanSplit:
+    """Join a split with every reader's labels and the golden answers."""
+    workspace, shards = context.workspace, corpus.shards(name)
+    folder = corpus_folder(corpus.name, name)
+    texts = pa.concat_tables(
+        workspace.read_table(f"{folder}/{shard}", ["source_id", "question", "context"]) for shard in shards
+    )
+    references: list[list[str] | None] = []
+    for shard in shards:
+        golden = read_answers(workspace, corpus.name, name, shard)
+        assert golden is not None
+        references += [None if each is None else [str(answer["text"]) for answer in each] for each in golden.answers]
+    readers = {teacher: _labels(context, corpus, name, teacher) for teacher in context.recipe.teachers}
+    source_ids, questions, contexts = (texts[name].to_pylist() for name in ("source_id", "question", "context"))
+    return SpanSplit(source_ids, questions, contexts, references, readers)
+
+
+def _labels(context: Context, corpus: CorpusManifest, split: str, teacher: str) -> Readings:
+    store = LabelStore(context.workspace, corpus.name, split, teacher)
+    vocabulary = str((store.identity or {})["vocabulary"])
+    each = []
+    for shard in corpus.shards(split):
+        grids = read_grids(context.workspace, vocabulary, corpus.split_fingerprint(split), split, shard)
+        each.append(Readings.of(store.read_spans(shard)[1], grids_of(*grids)))
+    return Readings(
+        [logits for said in each for logits in said.logits],
+        [grid for said in each for grid in said.grids],
+        np.concatenate([said.null for said in each]),
+    )
+
+
+def _measure(context: Context, corpus: CorpusManifest, split: SpanSplit, students: Mapping[str, str]) -> SpanMeasured:
+    recipe = context.recipe
+    config = TeacherConfig(
+        kind="span_reader", model="student", max_length=recipe.student.max_length, overlap=recipe.reading.overlap,
+        max_question_tokens=recipe.reading.max_question_tokens, precision=recipe.training.precision,
+    )  # fmt: skip
+    pairs = list(zip(split.questions, split.contexts, strict=True))
+    return measure_spans(
+        SpanTask(
+            workspace=context.workspace,
+            corpus=corpus.name,
+            fingerprints=corpus.fingerprints,
+            split=recipe.evaluation.split,
+            shards=tuple(corpus.shards(recipe.evaluation.split)),
+            students={name: (config, folder) for name, folder in students.items()},
+            teachers={name: (entry.config(), teacher_folder(context, name)) for name, entry in recipe.teachers.items()},
+            seconds=recipe.evaluation.speed_seconds,
+            pairs=pairs[:: max(1, len(pairs) // TIMED_PAIRS)][:TIMED_PAIRS],
+        )
+    )
+
+
+def _lines(context: Context, split: SpanSplit, measured: SpanMeasured) -> list[Line]:
+    """Return every model's line, teachers first."""
+    speed, sizes = dict(measured.pairs_per_second), dict(measured.parameters)
+    if all(teacher in speed for teacher in split.readers):  # an ensemble asks every teacher in turn
+        speed["ensemble"] = 1 / sum(1 / speed[teacher] for teacher in split.readers)
+        sizes["ensemble"] = sum(sizes[teacher] for teacher in split.readers)
+    lines: list[Line] = []
+
+    def add(kind: Any, readings: Readings, timed: str, name: str = "", stage: Any = None) -> None:
+        header = AGGREGATE if stage else None
+        said = _answers(context, split, readings)
+        found = span_quality([said[row] for row in split.judged], [split.references[row] or [] for row in split.judged])
+        row = ModelRow(
+            model_name(kind, name, stage, header), kind, stage, header, exact_match=found.exact_match, f1=found.f1,
+            pairs_per_second=speed.get(timed), parameters=sizes.get(timed),
+        )  # fmt: skip
+        lines.append(Line(row, said, found))
+
+    for teacher, readings in split.readers.items():
+        add("teacher", readings, teacher, name=teacher)
+    add("ensemble", mean_readings(list(split.readers.values())), "ensemble")
+    if "baseline" in measured.readings:
+        add("baseline", measured.readings["baseline"], "baseline")
+    for stage in ("pretrained", "finetuned"):
+        if stage in measured.readings:
+            add("student", measured.readings[stage], stage, stage=stage)
+    return lines
+
+
+def _answers(context: Context, split: SpanSplit, readings: Readings) -> list[str]:
+    recipe = context.recipe.reading
+    return [
+        readings.answer(row, text, recipe.max_answer_tokens, recipe.unanswerable)
+        for row, text in enumerate(split.contexts)
+    ]
+
+
+def _report(context: Context, corpus: CorpusManifest, split: SpanSplit, measured: SpanMeasured) -> dict[str, Any]:
+    lines = _lines(context, split, measured)
+    rows, quality = [line.row for line in lines], {line.row.model: line.quality for line in lines}
+    path = _publish_answers(context, split, {line.row.model: line.answers for line in lines})
+    intervals = _intervals(context, split, quality)
+    words = _by_question_word(split, quality)
+    notes = [f"{len(split.judged):,} questions, split `{context.recipe.evaluation.split}` of corpus `{corpus.name}`."]
+    notes += [f"F1 of {word} ({count:,}): {scores}" for word, count, scores in words]
+    result = report.publish(context.workspace, context.recipe.run_name, rows, path, intervals, notes)
+    table.show(rows, f"{context.recipe.evaluation.split} split of {corpus.name}")
+    show_table("F1 by question word", ["question", "number", "F1"], [list(row) for row in words])
+    note(f"  {notes[0]}")
+    for name, interval in intervals.items():
+        note(f"  {name}: {interval or 'cannot be formed (the ensemble is not ahead of the baseline)'}")
+    context.run.metrics(
+        {f"{row.model}/{key}": getattr(row, key) for row in rows for key in ("exact_match", "f1")}
+        | {f"{row.model}/pairs_per_second": row.pairs_per_second for row in rows if row.pairs_per_second}
+        | {name: interval.estimate for name, interval in intervals.items() if interval}
+    )
+    return result
+
+
+def _publish_answers(context: Context, split: SpanSplit, answers: Mapping[str, list[str]]) -> str:
+    """Write all answers to one Parquet file, and each model's in the official format; return the former's path."""
+    folder = f"reports/{context.recipe.run_name}"
+    columns: dict[str, Any] = {"id": split.source_ids, "question": split.questions, "references": split.references}
+    path = f"{folder}/{FILE}"
+    context.workspace.publish_table(path, pa.table({**columns, **answers}))
+    for model, said in answers.items():
+        official = json.dumps(dict(zip(split.source_ids, said, strict=True)), ensure_ascii=False)
+        name = f"{folder}/{ANSWERS}/{model.replace(':', '-')}.json"
+        context.workspace.publish_bytes(name, official.encode(), with_hash=False)
+    return path
+
+
+def _intervals(context: Context, split: SpanSplit, quality: Mapping[str, SpanQuality]) -> dict[str, Interval | None]:
+    """95 % intervals of F1, bootstrap over questions."""
+    runs = [Run(np.array([split.source_ids[row] for row in split.judged], dtype=object),
+                {name: found.overlap for name, found in quality.items()})]  # fmt: skip
+    count, seed = context.recipe.evaluation.bootstrap, context.recipe.seed
+    student = model_name("student", "", "finetuned", AGGREGATE)
+    found: dict[str, Interval | None] = {}
+    for name in ("ensemble", "baseline", student):
+        if name in quality:
+            found[f"F1 of {name}"] = mean_interval(runs, name, count, seed)
+    if student in quality and "baseline" in quality:
+        found["F1 of student - baseline"] = difference(runs, student, "baseline", count, seed)
+        found["recovered gap"] = recovered_gap(runs, student, "baseline", "ensemble", count, seed)
+    return found
+
+
+def _by_question_word(split: SpanSplit, quality: Mapping[str, SpanQuality]) -> list[tuple[str, int, str]]:
+    """Return a line a question word, the most frequent first: the word, how many questions, F1 of the main models."""
+    words = np.array([question_word(split.questions[row]) for row in split.judged])
+    student = model_name("student", "", "finetuned", AGGREGATE)
+    shown = {name.split(":")[0]: quality[name].overlap for name in ("ensemble", "baseline", student) if name in quality}
+    return [
+        (word, count, ", ".join(f"{name} {overlap[words == word].mean():.3f}" for name, overlap in shown.items()))
+        for word, count in Counter(words.tolist()).most_common()
+    ]

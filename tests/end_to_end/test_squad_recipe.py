@@ -1,0 +1,84 @@
+"""Span reading in miniature: readers are trained, label and teach, and everything is judged by exact match and F1."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from job_runner import Outcome, run, write_pairs
+
+from tmkd.tasks.span_scores import exact_match, f1
+
+READERS = {"reader_1e-4", "reader_2e-4", "reader_3e-4"}
+STUDENT = "student:finetuned:aggregate"
+
+
+def squad_files(folder: Path) -> list[str]:
+    words = []
+    for seed, split in enumerate(("train", "test")):
+        lines = write_pairs(folder / f"{split}.tsv", 40, ("q", "p", "l"), seed=seed).read_text().splitlines()[1::2]
+        paragraphs = []
+        for index, (question, context, _) in enumerate(line.split("\t") for line in lines):
+            text = context.split(" about ")[1].split(" and ")[0]
+            answers = [{"text": text, "answer_start": context.index(text)}]
+            qas = [{"id": f"{split}-{index}", "question": f"{question} {seed}", "answers": answers}]
+            paragraphs.append({"context": f"{context} " * 6, "qas": qas})  # longer than a window
+        (folder / f"{split}.json").write_text(json.dumps({"data": [{"title": split, "paragraphs": paragraphs}]}))
+        words += [f"--corpus.paths.{split}", str(folder / f"{split}.json")]
+    return words
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("squad")
+
+
+@pytest.fixture(scope="module")
+def words(place: Path) -> list[str]:
+    return ["--recipe", "squad", "--fixture", "--workspace", str(place / "ws"), *squad_files(place)]
+
+
+@pytest.fixture(scope="module")
+def evaluated(ray_session: None, words: list[str]) -> Outcome:
+    outcome = run("evaluate", *words)
+    assert outcome.status == 0, outcome.screen
+    return outcome
+
+
+def test_one_row_a_model_with_exact_match_and_f1(evaluated: Outcome) -> None:
+    rows = {row["model"]: row for row in evaluated.result["rows"]}
+    assert set(rows) == {*(f"teacher:{name}" for name in READERS), "ensemble", "baseline", STUDENT}
+    assert all(0 <= row["exact_match"] <= row["f1"] <= 1 for row in rows.values())
+    assert all(row["pairs_per_second"] > 0 and row["parameters"] > 0 for row in rows.values())
+    assert "stage 1 · pretrain" not in evaluated.result["steps"]  # A2D has one stage
+
+
+def test_the_answers_give_the_table_again(evaluated: Outcome, place: Path) -> None:
+    table = pq.read_table(evaluated.result["predictions"]).to_pylist()
+    assert len(table) == 40
+    for row in evaluated.result["rows"]:
+        pairs = [(line[row["model"]], line["references"]) for line in table]
+        assert row["exact_match"] == pytest.approx(np.mean([exact_match(*pair) for pair in pairs]))
+        assert row["f1"] == pytest.approx(np.mean([f1(*pair) for pair in pairs]))
+    official = place / "ws/fixture/reports/squad/answers" / f"{STUDENT.replace(':', '-')}.json"
+    assert json.loads(official.read_text()) == {line["id"]: line[STUDENT] for line in table}
+
+
+def test_the_report_has_the_readers_and_the_question_words(evaluated: Outcome, place: Path) -> None:
+    page = (place / "ws/fixture/reports/squad/report.md").read_text()
+    assert "exact match" in page and "F1 of how (40)" in page
+    assert "F1 of student - baseline" in evaluated.result["intervals"]
+
+
+def test_the_same_command_again_trains_nothing(evaluated: Outcome, words: list[str]) -> None:
+    again = run("tmkd_finetune", *words)
+    assert again.status == 0, again.screen
+    assert {step["state"] for step in again.result["steps"].values()} == {"up to date"}
+
+
+def test_a_recipe_without_stage_1_says_so(evaluated: Outcome, words: list[str]) -> None:
+    outcome = run("tmkd_pretrain", *words)
+    assert outcome.status == 2 and "pretrain.enabled" in outcome.screen and "tmkd_finetune.py" in outcome.screen

@@ -3,6 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 from transformers import AutoTokenizer
 
 from tiny_teachers import bert_tokenizer, bpe_tokenizer
@@ -117,14 +118,15 @@ def test_readers_logits_land_on_their_words_whatever_their_tokenizer(workspace, 
     assert bool((found[0][~batches[0].targets.allowed[0]] == -np.inf).all())
 
 
-def test_the_mean_of_readers_is_that_of_their_probabilities(workspace) -> None:
+@pytest.mark.parametrize("tau", [1.0, 3.0])
+def test_the_mean_of_readers_is_that_of_their_probabilities_at_any_temperature(workspace, tau: float) -> None:
     label(workspace, "a", bert_tokenizer(), PEAKS)
     label(workspace, "b", bert_tokenizer(), [("blue", "bird"), *PEAKS[1:]])
     both = {"golden": Signal(("a", "b"), (None, None), "i")}
-    _, batches = read(workspace, Reading(max_question_tokens=8, overlap=10), signals=both)
-    probabilities = batches[0].targets.soft["golden"][0].exp()
+    _, batches = read(workspace, Reading(max_question_tokens=8, overlap=10, temperature=tau), signals=both)
+    probabilities = torch.softmax(batches[0].targets.soft["golden"][0] / tau, dim=0)
     words = len(ROWS[0][1].split())
-    surest = np.exp(9) / (np.exp(9) + words - 1)
+    surest = np.exp(9 / tau) / (np.exp(9 / tau) + words - 1)
     top = sorted(probabilities[:, 0].tolist())[-2:]
     assert top == pytest.approx([(surest + (1 - surest) / (words - 1)) / 2] * 2, rel=1e-3)
     assert float(probabilities[:, 0].sum()) == pytest.approx(1, abs=1e-3)

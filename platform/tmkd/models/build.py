@@ -11,12 +11,10 @@ import torch
 from transformers import AutoModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
+from tmkd.models.headed import Student
 from tmkd.models.loading import load_config, load_model, readable_tokens
-from tmkd.models.span_student import StudentForQuestionAnswering
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN, Pooling, StudentConfig
-
-Student = StudentForSequenceClassification | StudentForQuestionAnswering
 
 
 @dataclass(frozen=True)

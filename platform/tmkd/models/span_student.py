@@ -11,12 +11,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers.modeling_utils import PreTrainedModel
 from transformers.utils import ModelOutput
 
-from tmkd.errors import nearest
-from tmkd.models.student import aggregate, header_key
-from tmkd.models.student_config import AGGREGATE, StudentConfig
+from tmkd.models.headed import Student
+from tmkd.models.student import aggregate
+from tmkd.models.student_config import AGGREGATE
 
 
 @dataclass
@@ -36,25 +35,11 @@ class SpanStudentOutput(ModelOutput):
     attentions: tuple[Tensor, ...] | None = None
 
 
-class StudentForQuestionAnswering(PreTrainedModel):
-    """A truncated encoder with ``config.headers``; loads and runs like any Hugging Face span reader."""
+class StudentForQuestionAnswering(Student):
+    """A truncated encoder that points: two numbers a token from every header."""
 
-    config_class = StudentConfig
-    base_model_prefix = "encoder"
-    _supports_sdpa = True
-    _supports_attention_backend = True
-
-    def __init__(self, config: StudentConfig) -> None:
-        from transformers import AutoModel  # not above: they import this module in turn
-
-        super().__init__(config)
-        base = config.base_config()
-        base._attn_implementation = config._attn_implementation
-        self.encoder = AutoModel.from_config(base)
-        if getattr(self.encoder, "pooler", None) is not None:
-            self.encoder.pooler = None  # pointers need every token
-        self.headers = nn.ModuleDict({header_key(name): nn.Linear(base.hidden_size, 2) for name in config.headers})
-        self.post_init()
+    def new_header(self, hidden_size: int) -> nn.Linear:
+        return nn.Linear(hidden_size, 2)
 
     def forward(
         self,
@@ -100,24 +85,15 @@ class StudentForQuestionAnswering(PreTrainedModel):
             logits = {name: self._point(name, hidden) for name in self.config.headers}
         return logits, found.attentions if output_attentions else None
 
-    def header_module(self, name: str) -> nn.Linear:
-        """Return a header by its name (``golden`` or ``soft:NAME``)."""
-        module = self.headers[header_key(name)]
-        assert isinstance(module, nn.Linear)
-        return module
-
     def _point(self, name: str, hidden: Tensor) -> Tensor:
-        header = self.header_module(name)
+        header: Any = self.header_module(name)
         logits: Tensor = header(hidden.to(header.weight.dtype)).float()  # [B, L, 2], loaded in half precision or not
         return logits
 
     def _answer(self, logits: dict[str, Tensor], attention_mask: Tensor, header: str) -> Tensor:
-        if header == AGGREGATE:
-            trained = torch.stack([logits[name] for name in self.config.trained_headers or self.config.headers])
-            padding = (attention_mask == 0)[None, :, None, :]  # [1, B, 1, L]
-            masked = trained.transpose(2, 3).masked_fill(padding, torch.finfo(trained.dtype).min)  # [H, B, 2, L]
-            return aggregate(masked).transpose(1, 2)  # [B, L, 2]
-        if header not in logits:
-            legal = [AGGREGATE, *logits]
-            raise ValueError(f"header {header!r} is not in this student{nearest(header, legal)}; it has {legal}")
-        return logits[header]
+        if header != AGGREGATE:
+            return logits[self.answering(header)[0]]
+        trained = torch.stack([logits[name] for name in self.answering(header)])
+        padding = (attention_mask == 0)[None, :, None, :]  # [1, B, 1, L]
+        masked = trained.transpose(2, 3).masked_fill(padding, torch.finfo(trained.dtype).min)  # [H, B, 2, L]
+        return aggregate(masked).transpose(1, 2)  # [B, L, 2]

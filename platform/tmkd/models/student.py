@@ -12,12 +12,11 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from transformers.modeling_utils import PreTrainedModel
 from transformers.utils import ModelOutput
 
-from tmkd.errors import nearest
+from tmkd.models.headed import Student
 from tmkd.models.pooling import cls_pool, masked_mean, match_pool, text_masks
-from tmkd.models.student_config import AGGREGATE, GOLDEN, StudentConfig
+from tmkd.models.student_config import AGGREGATE, GOLDEN
 
 INITIAL_COSINE_SCALE = 8.0
 
@@ -70,27 +69,12 @@ class Header(nn.Module):
         return logits
 
 
-class StudentForSequenceClassification(PreTrainedModel):
-    """A truncated encoder with ``config.headers``; loads and runs like any Hugging Face classifier."""
+class StudentForSequenceClassification(Student):
+    """A truncated encoder that classifies pairs: C numbers from every header."""
 
-    config_class = StudentConfig
-    base_model_prefix = "encoder"
-    _supports_sdpa = True
-    _supports_attention_backend = True
-
-    def __init__(self, config: StudentConfig) -> None:
-        from transformers import AutoModel  # not above: they import this module in turn
-
-        super().__init__(config)
-        base = config.base_config()
-        base._attn_implementation = config._attn_implementation
-        self.encoder = AutoModel.from_config(base)
-        if getattr(self.encoder, "pooler", None) is not None:
-            self.encoder.pooler = None  # the headers pool for themselves
-        has_cosine = config.pooling == "match"
-        width, classes = base.hidden_size * (3 if has_cosine else 1), len(config.id2label or {})
-        self.headers = nn.ModuleDict({header_key(name): Header(width, classes, has_cosine) for name in config.headers})
-        self.post_init()
+    def new_header(self, hidden_size: int) -> Header:
+        has_cosine = self.config.pooling == "match"
+        return Header(hidden_size * (3 if has_cosine else 1), len(self.config.id2label or {}), has_cosine)
 
     def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, Header):
@@ -135,13 +119,7 @@ class StudentForSequenceClassification(PreTrainedModel):
         hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **segments).last_hidden_state
         with torch.autocast(hidden.device.type, enabled=False):
             pooled, cosine = self._pool(hidden.float(), input_ids, attention_mask)  # headers speak in fp32
-            return {name: self.headers[header_key(name)](pooled, cosine) for name in self.config.headers}
-
-    def header_module(self, name: str) -> Header:
-        """Return a header by its name (``golden`` or ``soft:NAME``)."""
-        module = self.headers[header_key(name)]
-        assert isinstance(module, Header)
-        return module
+            return {name: self.header_module(name)(pooled, cosine) for name in self.config.headers}
 
     def _pool(self, hidden: Tensor, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor | None]:
         if self.config.pooling == "cls":
@@ -152,20 +130,10 @@ class StudentForSequenceClassification(PreTrainedModel):
         return match_pool(hidden, *masks)
 
     def _answer(self, logits: dict[str, Tensor], header: str) -> Tensor:
-        if header == AGGREGATE:
-            trained = [logits[name] for name in self.config.trained_headers or self.config.headers]
-            return aggregate(torch.stack(trained))
-        if header not in logits:
-            legal = [AGGREGATE, *logits]
-            raise ValueError(f"header {header!r} is not in this student{nearest(header, legal)}; it has {legal}")
-        return logits[header]
+        answering = [logits[name] for name in self.answering(header)]
+        return aggregate(torch.stack(answering)) if header == AGGREGATE else answering[0]
 
 
 def aggregate(logits: Tensor) -> Tensor:
     """Return log O of Eq. (6): the log of the mean of the headers' probabilities, [H, B, C] -> [B, C]."""
     return torch.logsumexp(torch.log_softmax(logits, dim=-1), dim=0) - math.log(logits.shape[0])
-
-
-def header_key(name: str) -> str:
-    """Return what a header's module is called: module names may hold neither ``:`` nor ``.``."""
-    return name.replace(":", "-").replace(".", "-")

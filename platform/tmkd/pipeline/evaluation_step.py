@@ -24,14 +24,7 @@ from tmkd.evaluation.table import ModelRow, model_name
 from tmkd.models.student_config import AGGREGATE
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.labels import calibrate
-from tmkd.pipeline.student_step import (
-    ensure_baseline,
-    ensure_finetuned,
-    ensure_pretrained,
-    finetune_stage,
-    has_stage_1,
-    pretrain_stage,
-)
+from tmkd.pipeline.student_step import ensure_students
 from tmkd.pipeline.teacher_step import teacher_folder
 from tmkd.soft_labels.calibration import to_class_logits
 from tmkd.soft_labels.join import join_shard
@@ -68,21 +61,10 @@ class Split:
 
 def evaluate(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
     """Judge everything on the recipe's evaluation split; returns what ``--json`` prints."""
-    golden = corpus.has_labels("train")
-    students: dict[str, str] = {}
-    if has_stage_1(context, corpus):
-        ensure_pretrained(context, corpus)
-        students["pretrained"] = pretrain_stage(context, corpus).output
-    tried: list[dict[str, Any]] = []
-    baseline = None
-    if golden:
-        ensure_finetuned(context, corpus)
-        students["finetuned"] = finetune_stage(context, corpus).output
-        if context.recipe.baseline.enabled:
-            baseline, tried = ensure_baseline(context, corpus)
+    students, tried = ensure_students(context, corpus)
     with context.step("evaluation", context.report_folder):
         split = read_split(context, corpus, context.recipe.evaluation.split)
-        measured = _measure(context, corpus, split, students, baseline)
+        measured = _measure(context, corpus, split, students)
         return _report(context, corpus, split, measured, tried)
 
 
@@ -122,9 +104,7 @@ def read_split(context: Context, corpus: CorpusManifest, name: str) -> Split:
     )
 
 
-def _measure(
-    context: Context, corpus: CorpusManifest, split: Split, students: Mapping[str, str], baseline: str | None
-) -> Measured:
+def _measure(context: Context, corpus: CorpusManifest, split: Split, students: Mapping[str, str]) -> Measured:
     recipe, name = context.recipe, context.recipe.evaluation.split
     return measure(
         Task(
@@ -133,7 +113,7 @@ def _measure(
             fingerprints=corpus.fingerprints,
             split=name,
             shards=tuple(corpus.shards(name)),
-            students={**students, **({"baseline": baseline} if baseline else {})},
+            students=students,
             teachers={t: (entry.config(), teacher_folder(context, t)) for t, entry in recipe.teachers.items()},
             max_length=recipe.student.max_length,
             precision=recipe.training.precision,

@@ -23,14 +23,7 @@ from tmkd.evaluation.span_scoring import SpanMeasured, SpanTask, grids_of, measu
 from tmkd.evaluation.table import ModelRow, model_name
 from tmkd.models.student_config import AGGREGATE
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.student_step import (
-    ensure_baseline,
-    ensure_finetuned,
-    ensure_pretrained,
-    finetune_stage,
-    has_stage_1,
-    pretrain_stage,
-)
+from tmkd.pipeline.student_step import ensure_students
 from tmkd.pipeline.teacher_step import teacher_folder
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
@@ -78,15 +71,7 @@ def evaluate_spans(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
     name = context.recipe.evaluation.split
     if not corpus.has_labels(name):
         raise UserError(f"evaluation.split: the {name} split of corpus {corpus.name} has no golden answers to judge by")
-    students: dict[str, str] = {}
-    if has_stage_1(context, corpus):
-        ensure_pretrained(context, corpus)
-        students["pretrained"] = pretrain_stage(context, corpus).output
-    if corpus.has_labels("train"):
-        ensure_finetuned(context, corpus)
-        students["finetuned"] = finetune_stage(context, corpus).output
-        if context.recipe.baseline.enabled:
-            students["baseline"] = ensure_baseline(context, corpus)[0]
+    students, _ = ensure_students(context, corpus)
     with context.step("evaluation", context.report_folder):
         split = read_span_split(context, corpus, name)
         measured = _measure(context, corpus, split, students)

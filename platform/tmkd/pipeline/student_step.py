@@ -48,6 +48,25 @@ def ensure_baseline(context: Context, corpus: CorpusManifest) -> tuple[str, list
     return str(best["folder"]), tried
 
 
+def ensure_students(context: Context, corpus: CorpusManifest) -> tuple[dict[str, str], list[dict[str, Any]]]:
+    """Train what evaluation judges: both stages and the baseline, as far as the recipe and the corpus have them.
+
+    Returns:
+        ``pretrained``, ``finetuned``, ``baseline`` -> folder, and what the baseline tried.
+    """
+    students: dict[str, str] = {}
+    tried: list[dict[str, Any]] = []
+    if has_stage_1(context, corpus):
+        ensure_pretrained(context, corpus)
+        students["pretrained"] = pretrain_stage(context, corpus).output
+    if corpus.has_labels("train"):
+        ensure_finetuned(context, corpus)
+        students["finetuned"] = finetune_stage(context, corpus).output
+        if context.recipe.baseline.enabled:
+            students["baseline"], tried = ensure_baseline(context, corpus)
+    return students, tried
+
+
 def pretrain_stage(context: Context, corpus: CorpusManifest) -> Stage:
     """Return stage 1: soft headers on the unlabeled split."""
     recipe = context.recipe

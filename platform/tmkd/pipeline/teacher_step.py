@@ -19,6 +19,7 @@ from tmkd.pipeline.context import Context
 from tmkd.pipeline.label_plan import compare_with_plan
 from tmkd.pipeline.labels import base_identity, golden_identity, reading, signal
 from tmkd.pipeline.recipe import TeacherEntry, TeacherTraining
+from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
 from tmkd.training.plan import finished
 from tmkd.training.run import train
@@ -37,6 +38,8 @@ def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:
     """
     trainings = {name: entry.train for name, entry in context.recipe.teachers.items() if entry.train is not None}
     _check_labels(corpus, trainings)
+    if corpus.task == "span" and not context.recipe.reading.unanswerable:
+        _check_answers(context, corpus)
     _train(context, corpus, {name: training for name, training in trainings.items() if training.warm_up is None})
     warmed = {name: training for name, training in trainings.items() if training.warm_up is not None}
     _label(context, corpus, _warming(warmed), LEARNED)
@@ -112,6 +115,17 @@ def _check_labels(corpus: CorpusManifest, trainings: Mapping[str, TeacherTrainin
                 f"teachers.{name}.train: corpus {corpus.name} has no golden labels to train on; map "
                 "corpus.columns.label, give train a warm_up from other teachers, or drop it"
             )
+
+
+def _check_answers(context: Context, corpus: CorpusManifest) -> None:
+    """Questions without an answer must not be left out unseen."""
+    shards = [read_answers(context.workspace, corpus.name, "train", shard) for shard in corpus.shards("train")]
+    without = sum(answers == [] for shard in shards if shard for answers in shard.answers)
+    if without:
+        raise UserError(
+            f"reading.unanswerable: false, but {without:,} questions of the train split of {corpus.name} have no answer; "
+            "set it to true"
+        )
 
 
 def _warming(trainings: Mapping[str, TeacherTraining]) -> list[str]:

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from tmkd.models.build import Student, StudentShape, freeze_embeddings, inherit, student_from_base
+from tmkd.models.build import StudentShape, freeze_embeddings, inherit, student_from_base
 from tmkd.models.folders import fetch, local_folder
+from tmkd.models.headed import Student
 from tmkd.models.span_student import StudentForQuestionAnswering
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN
@@ -86,7 +87,7 @@ def _classifier(stage: Stage, folder: Path, tokenizer: PreTrainedTokenizerBase) 
 
 def finish(model: PreTrainedModel, stage: Stage) -> None:
     """Write down what the stage taught: which headers are trained and from which teachers."""
-    if isinstance(model, StudentForSequenceClassification | StudentForQuestionAnswering):
+    if isinstance(model, Student):
         model.config.trained_headers = [
             name for name in model.config.headers if name in stage.headers or name in model.config.trained_headers
         ]

@@ -43,7 +43,7 @@ class SpanRow:
         first: place of the window's first token in the input.
         golden: first and last place of the golden answer; -1 where nobody has judged or it is not in the window.
         confusing: the same of the readers' most confusing answer; -1 where there is none.
-        soft: header -> float32 [window, 2], log of the readers' mean probabilities, and float32 [2] of no answer.
+        soft: header -> float32 [window, 2], start and end logits of its readers, and float32 [2] of no answer.
     """
 
     window: tuple[int, int]
@@ -157,7 +157,7 @@ class SpanRows:
             place = (NULL_PLACE, NULL_PLACE)
         confusing = None
         if answer is not None and self.reading.candidates:
-            each = [said.tokens for said in says.values()]
+            each = [said.tokens for said in says.values() if said.scored]
             confusing = confusing_answer(each, grid, text, golden or [], self.reading.candidates)
         return SpanRow(
             (start, stop), before, place, _inside(confusing, start, stop, before),
@@ -165,9 +165,9 @@ class SpanRows:
         )  # fmt: skip
 
     def _mean(self, header: str, says: Mapping[str, Said], start: int, stop: int) -> tuple[FloatArray, FloatArray]:
-        """Return the log of the mean of the readers' probabilities in the window, [window, 2], and of no answer, [2].
+        """Return logits whose softmax at the temperature is the mean of the readers': [window, 2], and [2] of no answer.
 
-        One reader's own logits are kept as they are, so that a temperature acts on them.
+        That is tau log mean_t softmax(z_t / tau); of one reader, its own logits.
         """
         each = []
         for teacher in self.stage.signals[header].teachers:
@@ -176,8 +176,9 @@ class SpanRows:
         if len(each) == 1:
             mean = each[0]
         else:
-            logs = [logits - np.logaddexp.reduce(logits, axis=0, keepdims=True) for logits in each]
-            mean = np.logaddexp.reduce(np.stack(logs), axis=0) - np.log(len(logs))
+            scaled = [logits / self.reading.temperature for logits in each]
+            logs = [logits - np.logaddexp.reduce(logits, axis=0, keepdims=True) for logits in scaled]
+            mean = self.reading.temperature * (np.logaddexp.reduce(np.stack(logs), axis=0) - np.log(len(logs)))
         inside = stop - start
         null_share = mean[inside] if self.reading.unanswerable else np.full(2, -np.inf, np.float32)
         return mean[:inside].astype(np.float32), null_share.astype(np.float32)

@@ -123,8 +123,8 @@ def _check_answers(context: Context, corpus: CorpusManifest) -> None:
     without = sum(answers == [] for shard in shards if shard for answers in shard.answers)
     if without:
         raise UserError(
-            f"reading.unanswerable: false, but {without:,} questions of the train split of {corpus.name} have no answer; "
-            "set it to true"
+            f"reading.unanswerable: false, but {without:,} questions of the train split of {corpus.name} have no "
+            "answer; set it to true"
         )
 
 

@@ -165,9 +165,9 @@ class SpanRows:
         )  # fmt: skip
 
     def _mean(self, header: str, says: Mapping[str, Said], start: int, stop: int) -> tuple[FloatArray, FloatArray]:
-        """Return logits whose softmax at the temperature is the mean of the readers': [window, 2], and [2] of no answer.
+        """Return logits [window, 2], and [2] of no answer, whose softmax at the temperature is the mean of the readers'.
 
-        That is tau log mean_t softmax(z_t / tau); of one reader, its own logits.
+        They are tau log mean_t softmax(z_t / tau); of one reader, its own logits.
         """
         each = []
         for teacher in self.stage.signals[header].teachers:

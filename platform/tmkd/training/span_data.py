@@ -165,7 +165,7 @@ class SpanRows:
         )  # fmt: skip
 
     def _mean(self, header: str, says: Mapping[str, Said], start: int, stop: int) -> tuple[FloatArray, FloatArray]:
-        """Return logits [window, 2], and [2] of no answer, whose softmax at the temperature is the mean of the readers'.
+        """Return logits [window, 2], and [2] of no answer, whose softmax at tau is the mean of the readers'.
 
         They are tau log mean_t softmax(z_t / tau); of one reader, its own logits.
         """

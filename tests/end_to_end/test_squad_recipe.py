@@ -31,6 +31,20 @@ def squad_files(folder: Path) -> list[str]:
     return words
 
 
+def adversarial_file(folder: Path) -> Path:
+    """Write every third test question with two variants, whose contexts hold a distracting sentence."""
+    tree = json.loads((folder / "test.json").read_text())
+    paragraphs = []
+    for paragraph in tree["data"][0]["paragraphs"][::3]:
+        for variant in ("", "-high-conf-turk0", "-high-conf-turk1"):
+            (asked,) = paragraph["qas"]
+            context = paragraph["context"] + ("this text is about nothing and open. " if variant else "")
+            paragraphs.append({"context": context, "qas": [{**asked, "id": asked["id"].replace("-", "") + variant}]})
+    path = folder / "adversarial.json"
+    path.write_text(json.dumps({"data": [{"title": "t", "paragraphs": paragraphs}]}))
+    return path
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("squad")
@@ -38,7 +52,14 @@ def place(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def words(place: Path) -> list[str]:
-    return ["--recipe", "squad", "--fixture", "--workspace", str(place / "ws"), *squad_files(place)]
+    files = squad_files(place)
+    also = [
+        "--evaluation.also.adversarial.path",
+        str(adversarial_file(place)),
+        "--evaluation.also.adversarial.variants",
+        "-",
+    ]
+    return ["--recipe", "squad", "--fixture", "--workspace", str(place / "ws"), *files, *also]
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +92,19 @@ def test_the_report_has_the_readers_and_the_question_words(evaluated: Outcome, p
     page = (place / "ws/fixture/reports/squad/report.md").read_text()
     assert "exact match" in page and "F1 of how (40)" in page
     assert "F1 of student - baseline" in evaluated.result["intervals"]
+
+
+def test_of_an_adversarial_file_each_question_s_worst_variant_counts(evaluated: Outcome, place: Path) -> None:
+    found = evaluated.result["also"]["adversarial"]
+    table = pq.read_table(found["predictions"]).to_pylist()
+    assert len(table) == 3 * 14
+    for row in found["rows"]:
+        worst: dict[str, float] = {}
+        for line in table:
+            key = line["id"].split("-")[0]
+            worst[key] = min(worst.get(key, 1.0), f1(line[row["model"]], line["references"]))
+        assert len(worst) == 14 and row["f1"] == pytest.approx(np.mean(list(worst.values())))
+    assert "14 questions" in (place / "ws/fixture/reports/squad/adversarial/report.md").read_text()
 
 
 def test_the_same_command_again_trains_nothing(evaluated: Outcome, words: list[str]) -> None:

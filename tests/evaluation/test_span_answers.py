@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tmkd.evaluation.span_answers import Readings, mean_readings, question_word, span_quality
+from tmkd.evaluation.span_answers import Readings, mean_readings, question_word, span_quality, worst_of_variants
 from tmkd.tasks.span_logits import SpanLogits
 from tmkd.tasks.span_projection import Grid
 
@@ -61,6 +61,12 @@ def test_scores_of_answers() -> None:
     found = span_quality(["Duke William", "1066", ""], [["the duke william", "William"], ["1067"], []])
     assert found.exact.tolist() == [1, 0, 1] and found.overlap.tolist() == [1, 0, 1]
     assert found.exact_match == pytest.approx(2 / 3) and found.f1 == pytest.approx(2 / 3)
+
+
+def test_the_worst_variant_of_a_question_counts() -> None:
+    said, wanted = ["duke william", "duke", "a fox", "1066"], [["duke william"]] * 3 + [["1066"]]
+    found = worst_of_variants(span_quality(said, wanted), np.array([0, 0, 1, 2]))
+    assert found.exact.tolist() == [0, 0, 1] and found.overlap.tolist() == [pytest.approx(2 / 3), 0, 1]
 
 
 @pytest.mark.parametrize(

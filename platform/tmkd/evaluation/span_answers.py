@@ -93,6 +93,19 @@ class SpanQuality:
         return float(self.overlap.mean())
 
 
+def worst_of_variants(quality: SpanQuality, codes: npt.NDArray[np.int64]) -> SpanQuality:
+    """Return the worst exact match and the worst F1 of each question over its variants (Jia and Liang, EMNLP 2017).
+
+    Args:
+        quality: of n rows.
+        codes: int64 [n], rows of the same question have the same number, 0 … Q - 1.
+    """
+    worst = [np.ones(int(codes.max(initial=-1)) + 1) for _ in range(2)]
+    for scores, of_rows in zip(worst, (quality.exact, quality.overlap), strict=True):
+        np.minimum.at(scores, codes, of_rows)
+    return SpanQuality(*worst)
+
+
 def span_quality(answers: Sequence[str], references: Sequence[Sequence[str]]) -> SpanQuality:
     """Compare answers with their references as SQuAD does.
 

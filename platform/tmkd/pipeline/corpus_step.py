@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tmkd.console import note, show_table
 from tmkd.corpus.build import made_from, prepare_corpus
+from tmkd.corpus.config import CorpusConfig
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.labelling.job import rejected_path
@@ -15,8 +16,8 @@ from tmkd.workspace import SHARD_PREFIX, corpus_folder, fingerprint, labels_fold
 STEP = "corpus"
 
 
-def ensure_corpus(context: Context) -> CorpusManifest:
-    """Return the recipe's corpus, made now if it is not there.
+def ensure_corpus(context: Context, other: CorpusConfig | None = None) -> CorpusManifest:
+    """Return the recipe's corpus, or another one, made now if it is not there.
 
     Sources that have changed since (another package installed, a file touched) do not make a finished corpus stale
     by themselves: every label hangs on it. It is made again with ``--remake``.
@@ -24,21 +25,22 @@ def ensure_corpus(context: Context) -> CorpusManifest:
     Raises:
         UserError: if the corpus there was made by other settings and labels hang on it, unless ``--relabel``.
     """
-    config, workspace = context.recipe.corpus, context.workspace
+    config, workspace = other or context.recipe.corpus, context.workspace
+    step = STEP if other is None else f"{STEP} · {config.name}"
     found = CorpusManifest.load(workspace, config.name)
     where = corpus_folder(config.name)
     if found is not None:
-        same_config = _noted(context) == _config_identity(context)
+        same_config = _noted(context, config) == _config_identity(config)
         if same_config and not context.remake:
-            if _changed(context, found):
-                note(f"{STEP}: its sources have changed since it was made; kept (jobs/prepare_corpus.py --remake)")
-            context.skip(STEP, where)
+            if _changed(config, found):
+                note(f"{step}: its sources have changed since it was made; kept (jobs/prepare_corpus.py --remake)")
+            context.skip(step, where)
             return found
         _refuse_to_orphan_labels(context, found, same_config)
-    with context.step(STEP, where):
+    with context.step(step, where):
         manifest = prepare_corpus(config, workspace)
         _drop_orphans(context, manifest)
-        workspace.publish_json(_note_path(config.name), {"config": _config_identity(context)})
+        workspace.publish_json(_note_path(config.name), {"config": _config_identity(config)})
     show_splits(manifest)
     return manifest
 
@@ -67,9 +69,9 @@ def show_splits(corpus: CorpusManifest) -> None:
     show_table(f"Corpus {corpus.name}", ["split", "questions", "pairs", "golden labels", "shards"], rows)
 
 
-def _changed(context: Context, found: CorpusManifest) -> bool:
+def _changed(config: CorpusConfig, found: CorpusManifest) -> bool:
     try:
-        return found.made_from != made_from(context.recipe.corpus)
+        return found.made_from != made_from(config)
     except UserError:  # a finished corpus does not need its sources any more
         return True
 
@@ -109,8 +111,7 @@ def _refuse_to_orphan_labels(context: Context, found: CorpusManifest, same_confi
         )
 
 
-def _config_identity(context: Context) -> str:
-    config = context.recipe.corpus
+def _config_identity(config: CorpusConfig) -> str:
     return fingerprint(config.model_dump(mode="json") | {"kind": config.source_kind})
 
 
@@ -118,6 +119,6 @@ def _note_path(name: str) -> str:
     return f"{corpus_folder(name)}/made_by.json"
 
 
-def _noted(context: Context) -> str | None:
-    path = _note_path(context.recipe.corpus.name)
+def _noted(context: Context, config: CorpusConfig) -> str | None:
+    path = _note_path(config.name)
     return str(context.workspace.read_json(path)["config"]) if context.workspace.exists(path) else None

@@ -139,11 +139,23 @@ class LabellingRecipe(Config):
     price_per_hour: float | None = Field(None, ge=0, description="of one actor and what it occupies, for the cost")
 
 
+class OtherTest(Config):
+    """A further labelled file that the finished models are judged on."""
+
+    path: str = Field(description="the file, in the format of the recipe's corpus")
+    variants: str | None = Field(
+        None,
+        description="what stands between a question's id and the name of a variant of it, such as '-' in Adversarial "
+        "SQuAD: of all variants of a question the worst answer counts; null = every row is a question of its own",
+    )
+
+
 class EvaluationRecipe(Config):
     """What is measured in the end."""
 
     split: Literal["test", "validation"] = Field("test", description="the split that is judged")
     speed_seconds: float = Field(3.0, ge=0, le=3600, description="seconds to time every model for; 0 = no timing")
+    also: dict[str, OtherTest] = Field({}, description="spans only: further test files, by name")
     bootstrap: int = Field(2000, ge=100, description="resamples of the questions for the 95 % intervals")
 
 
@@ -212,6 +224,8 @@ class Recipe(Config):
                 )
         if task == "pair" and self.finetune.answer:
             raise ValueError("finetune.answer is for spans, but corpus.task is pair; drop it")
+        if task == "pair" and self.evaluation.also:
+            raise ValueError("evaluation.also is for spans so far, but corpus.task is pair; drop it")
         if task == "pair" and self.student.soft_headers == "mean":
             raise ValueError("student.soft_headers: mean is for spans so far, but corpus.task is pair; set it to each")
         return self

@@ -9,22 +9,34 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from tmkd.console import note, show_table
+from tmkd.corpus.config import PathsConfig
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.evaluation import report, table
 from tmkd.evaluation.intervals import Interval, Run, difference, recovered_gap
 from tmkd.evaluation.intervals import mean as mean_interval
 from tmkd.evaluation.predictions import FILE
-from tmkd.evaluation.span_answers import Readings, SpanQuality, mean_readings, question_word, span_quality
+from tmkd.evaluation.questions import question_codes
+from tmkd.evaluation.span_answers import (
+    Readings,
+    SpanQuality,
+    mean_readings,
+    question_word,
+    span_quality,
+    worst_of_variants,
+)
 from tmkd.evaluation.span_scoring import SpanMeasured, SpanTask, grids_of, measure_spans
 from tmkd.evaluation.table import ModelRow, model_name
 from tmkd.models.student_config import AGGREGATE
 from tmkd.pipeline.context import Context
+from tmkd.pipeline.corpus_step import ensure_corpus
+from tmkd.pipeline.recipe import OtherTest
 from tmkd.pipeline.student_step import ensure_students
-from tmkd.pipeline.teacher_step import teacher_folder
+from tmkd.pipeline.teacher_step import ensure_labels, teacher_folder
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
 from tmkd.tasks.tokens import read_grids
@@ -40,12 +52,18 @@ class SpanSplit:
     """The questions that are judged, in order; those that no judge has spoken about are left out of the measures.
 
     Attributes:
+        title: how users are shown it.
+        where: folder of its report.
+        variants: see `tmkd.pipeline.recipe.OtherTest`.
         source_ids: the user's keys.
         questions, contexts: texts.
         references: legal answers; [] where there is none, None where nobody has judged.
         readers: teacher -> what its labels say.
     """
 
+    title: str
+    where: str
+    variants: str | None
     source_ids: list[str]
     questions: list[str]
     contexts: list[str]
@@ -55,6 +73,12 @@ class SpanSplit:
     @property
     def judged(self) -> list[int]:
         return [row for row, known in enumerate(self.references) if known is not None]
+
+    @property
+    def keys(self) -> npt.NDArray[np.object_]:
+        """What tells the questions of the judged rows apart: variants of one share it."""
+        ids = [self.source_ids[row] for row in self.judged]
+        return np.array([key.split(self.variants)[0] if self.variants else key for key in ids], dtype=object)
 
 
 @dataclass(frozen=True)
@@ -72,10 +96,25 @@ def evaluate_spans(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
     if not corpus.has_labels(name):
         raise UserError(f"evaluation.split: the {name} split of corpus {corpus.name} has no golden answers to judge by")
     students, _ = ensure_students(context, corpus)
+    others = {key: _ensure_other(context, key, test) for key, test in context.recipe.evaluation.also.items()}
     with context.step("evaluation", context.report_folder):
         split = read_span_split(context, corpus, name)
-        measured = _measure(context, corpus, split, students)
-        return _report(context, corpus, split, measured)
+        result = _report(context, split, _measure(context, corpus, name, split, students, timed=True))
+        result["also"] = {}
+        for key, (other, test) in others.items():
+            split = read_span_split(context, other, "test", key, test.variants)
+            measured = _measure(context, other, "test", split, students, timed=False)
+            result["also"][key] = _report(context, split, measured, key)
+    return result
+
+
+def _ensure_other(context: Context, key: str, test: OtherTest) -> tuple[CorpusManifest, OtherTest]:
+    """Make a corpus of a further test file, and let every reader label it."""
+    config = context.recipe.corpus
+    changes = {"name": f"{config.name}_{key}", "path": None, "paths": PathsConfig(test=test.path)}
+    corpus = ensure_corpus(context, config.model_copy(update=changes))
+    ensure_labels(context, corpus, ("test",))
+    return corpus, test
 
 
 def reader_quality(context: Context, corpus: CorpusManifest, name: str) -> list[ModelRow]:
@@ -87,8 +126,10 @@ def reader_quality(context: Context, corpus: CorpusManifest, name: str) -> list[
     return [line.row for line in _lines(context, split, nothing)]
 
 
-def read_span_split(context: Context, corpus: CorpusManifest, name: str) -> SpanSplit:
-    """Join a split with every reader's labels and the golden answers."""
+def read_span_split(
+    context: Context, corpus: CorpusManifest, name: str, key: str = "", variants: str | None = None
+) -> SpanSplit:
+    """Join a split with every reader's labels and the golden answers; ``key`` names a further test file."""
     workspace, shards = context.workspace, corpus.shards(name)
     folder = corpus_folder(corpus.name, name)
     texts = pa.concat_tables(
@@ -101,7 +142,9 @@ def read_span_split(context: Context, corpus: CorpusManifest, name: str) -> Span
         references += [None if each is None else [str(answer["text"]) for answer in each] for each in golden.answers]
     readers = {teacher: _labels(context, corpus, name, teacher) for teacher in context.recipe.teachers}
     source_ids, questions, contexts = (texts[name].to_pylist() for name in ("source_id", "question", "context"))
-    return SpanSplit(source_ids, questions, contexts, references, readers)
+    where = "/".join(part for part in (context.recipe.run_name, key) if part)
+    title = f"{name} split of {corpus.name}"
+    return SpanSplit(title, where, variants, source_ids, questions, contexts, references, readers)
 
 
 def _labels(context: Context, corpus: CorpusManifest, split: str, teacher: str) -> Readings:
@@ -118,7 +161,9 @@ def _labels(context: Context, corpus: CorpusManifest, split: str, teacher: str) 
     )
 
 
-def _measure(context: Context, corpus: CorpusManifest, split: SpanSplit, students: Mapping[str, str]) -> SpanMeasured:
+def _measure(
+    context: Context, corpus: CorpusManifest, name: str, split: SpanSplit, students: Mapping[str, str], timed: bool
+) -> SpanMeasured:
     recipe = context.recipe
     config = TeacherConfig(
         kind="span_reader", model="student", max_length=recipe.student.max_length, overlap=recipe.reading.overlap,
@@ -130,11 +175,11 @@ def _measure(context: Context, corpus: CorpusManifest, split: SpanSplit, student
             workspace=context.workspace,
             corpus=corpus.name,
             fingerprints=corpus.fingerprints,
-            split=recipe.evaluation.split,
-            shards=tuple(corpus.shards(recipe.evaluation.split)),
-            students={name: (config, folder) for name, folder in students.items()},
-            teachers={name: (entry.config(), teacher_folder(context, name)) for name, entry in recipe.teachers.items()},
-            seconds=recipe.evaluation.speed_seconds,
+            split=name,
+            shards=tuple(corpus.shards(name)),
+            students={student: (config, folder) for student, folder in students.items()},
+            teachers={t: (entry.config(), teacher_folder(context, t)) for t, entry in recipe.teachers.items()},
+            seconds=recipe.evaluation.speed_seconds if timed else 0.0,
             pairs=pairs[:: max(1, len(pairs) // TIMED_PAIRS)][:TIMED_PAIRS],
         )
     )
@@ -152,6 +197,8 @@ def _lines(context: Context, split: SpanSplit, measured: SpanMeasured) -> list[L
         header = AGGREGATE if stage else None
         said = _answers(context, split, readings)
         found = span_quality([said[row] for row in split.judged], [split.references[row] or [] for row in split.judged])
+        if split.variants:
+            found = worst_of_variants(found, question_codes(split.keys))
         row = ModelRow(
             model_name(kind, name, stage, header), kind, stage, header, exact_match=found.exact_match, f1=found.f1,
             pairs_per_second=speed.get(timed), parameters=sizes.get(timed),
@@ -177,31 +224,35 @@ def _answers(context: Context, split: SpanSplit, readings: Readings) -> list[str
     ]
 
 
-def _report(context: Context, corpus: CorpusManifest, split: SpanSplit, measured: SpanMeasured) -> dict[str, Any]:
+def _report(context: Context, split: SpanSplit, measured: SpanMeasured, key: str = "") -> dict[str, Any]:
     lines = _lines(context, split, measured)
     rows, quality = [line.row for line in lines], {line.row.model: line.quality for line in lines}
     path = _publish_answers(context, split, {line.row.model: line.answers for line in lines})
     intervals = _intervals(context, split, quality)
     words = _by_question_word(split, quality)
-    notes = [f"{len(split.judged):,} questions, split `{context.recipe.evaluation.split}` of corpus `{corpus.name}`."]
+    notes = [f"{len(np.unique(split.keys)):,} questions, {split.title}."]
+    if split.variants:
+        notes[0] += f" Of the {len(split.judged):,} variants of them each question's worst answer counts."
     notes += [f"F1 of {word} ({count:,}): {scores}" for word, count, scores in words]
-    result = report.publish(context.workspace, context.recipe.run_name, rows, path, intervals, notes)
-    table.show(rows, f"{context.recipe.evaluation.split} split of {corpus.name}")
-    show_table("F1 by question word", ["question", "number", "F1"], [list(row) for row in words])
+    result = report.publish(context.workspace, split.where, rows, path, intervals, notes)
+    table.show(rows, split.title)
+    if words:
+        show_table("F1 by question word", ["question", "number", "F1"], [list(row) for row in words])
     note(f"  {notes[0]}")
     for name, interval in intervals.items():
         note(f"  {name}: {interval or 'cannot be formed (the ensemble is not ahead of the baseline)'}")
+    prefix = f"{key}/" if key else ""
     context.run.metrics(
-        {f"{row.model}/{key}": getattr(row, key) for row in rows for key in ("exact_match", "f1")}
+        {f"{prefix}{row.model}/{name}": getattr(row, name) for row in rows for name in ("exact_match", "f1")}
         | {f"{row.model}/pairs_per_second": row.pairs_per_second for row in rows if row.pairs_per_second}
-        | {name: interval.estimate for name, interval in intervals.items() if interval}
+        | {f"{prefix}{name}": interval.estimate for name, interval in intervals.items() if interval}
     )
     return result
 
 
 def _publish_answers(context: Context, split: SpanSplit, answers: Mapping[str, list[str]]) -> str:
     """Write all answers to one Parquet file, and each model's in the official format; return the former's path."""
-    folder = f"reports/{context.recipe.run_name}"
+    folder = f"reports/{split.where}"
     columns: dict[str, Any] = {"id": split.source_ids, "question": split.questions, "references": split.references}
     path = f"{folder}/{FILE}"
     context.workspace.publish_table(path, pa.table({**columns, **answers}))
@@ -214,8 +265,8 @@ def _publish_answers(context: Context, split: SpanSplit, answers: Mapping[str, l
 
 def _intervals(context: Context, split: SpanSplit, quality: Mapping[str, SpanQuality]) -> dict[str, Interval | None]:
     """95 % intervals of F1, bootstrap over questions."""
-    runs = [Run(np.array([split.source_ids[row] for row in split.judged], dtype=object),
-                {name: found.overlap for name, found in quality.items()})]  # fmt: skip
+    keys = list(dict.fromkeys(split.keys)) if split.variants else split.keys  # as `question_codes` numbers them
+    runs = [Run(keys, {name: found.overlap for name, found in quality.items()})]
     count, seed = context.recipe.evaluation.bootstrap, context.recipe.seed
     student = model_name("student", "", "finetuned", AGGREGATE)
     found: dict[str, Interval | None] = {}
@@ -230,6 +281,8 @@ def _intervals(context: Context, split: SpanSplit, quality: Mapping[str, SpanQua
 
 def _by_question_word(split: SpanSplit, quality: Mapping[str, SpanQuality]) -> list[tuple[str, int, str]]:
     """Return a line a question word, the most frequent first: the word, how many questions, F1 of the main models."""
+    if split.variants:  # a variant is the same question
+        return []
     words = np.array([question_word(split.questions[row]) for row in split.judged])
     student = model_name("student", "", "finetuned", AGGREGATE)
     shown = {name.split(":")[0]: quality[name].overlap for name in ("ensemble", "baseline", student) if name in quality}

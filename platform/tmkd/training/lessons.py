@@ -2,35 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from tmkd.models.student import aggregate
 from tmkd.objectives import SOFT_OBJECTIVES, span_terms, weighted_terms
-from tmkd.training.data import MicroBatch, StageRows
-from tmkd.training.order import RowRefs
+from tmkd.training.pair_data import PairRows
+from tmkd.training.rows import Rows
 from tmkd.training.span_data import SpanRows
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace
 
-FloatArray = npt.NDArray[np.float32]
 Judge = Callable[[Tensor, Any], tuple[Tensor, Tensor]]
 """Headers' logits [H, B, ...] and targets -> whether each row's answer is right, its log-likelihood: float [B] each."""
-
-
-class Rows(Protocol):
-    """Reads a stage's rows."""
-
-    def usable(self, refs: RowRefs) -> FloatArray: ...
-
-    def micro_batches(self, refs: RowRefs, weights: FloatArray, size: int) -> Iterator[MicroBatch]: ...
 
 
 @dataclass(frozen=True)
@@ -43,7 +32,7 @@ class Lesson:
         judge: of the mean of the headers.
     """
 
-    rows: Callable[[Stage, Workspace, PreTrainedTokenizerBase, int], Rows]
+    rows: Callable[[Stage, Workspace, PreTrainedTokenizerBase, int], Rows[Any]]
     terms: Callable[[Mapping[str, Tensor], Any, Stage], Mapping[str, Tensor]]
     judge: Judge
 
@@ -75,6 +64,6 @@ def _span_terms(logits: Mapping[str, Tensor], targets: Any, stage: Stage) -> dic
 
 
 LESSONS = {
-    "pair": Lesson(StageRows, _pair_terms, judge_pairs),
+    "pair": Lesson(PairRows, _pair_terms, judge_pairs),
     "span": Lesson(SpanRows, _span_terms, judge_spans),
 }

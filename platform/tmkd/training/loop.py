@@ -17,11 +17,11 @@ from tmkd.cluster import progress_poster, setup_worker
 from tmkd.objectives import combine
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
 from tmkd.training import checkpoints, engine, publish
-from tmkd.training.data import MicroBatch
 from tmkd.training.lessons import LESSONS
 from tmkd.training.model import HeadersOf, build
 from tmkd.training.order import batches, worker_slice
 from tmkd.training.plan import Plan, finished
+from tmkd.training.rows import MicroBatch
 from tmkd.training.stage import Stage
 from tmkd.training.validation import Validation
 

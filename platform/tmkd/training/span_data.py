@@ -4,28 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from transformers import PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
 from tmkd.objectives.span_terms import SpanTargets
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.join import check_ids
 from tmkd.soft_labels.store import LabelStore
-from tmkd.tasks.features import Features, Ragged, Template
+from tmkd.tasks.features import Ragged
 from tmkd.tasks.span_confusion import confusing_answer
 from tmkd.tasks.span_logits import SpanLogits
 from tmkd.tasks.span_projection import Grid, project
-from tmkd.tasks.tokens import TokenCache, read_grids
+from tmkd.tasks.tokens import read_grids
 from tmkd.tasks.windows import window_around, windows
-from tmkd.training.data import MicroBatch, gather
 from tmkd.training.order import RowRefs
-from tmkd.training.stage import Stage
-from tmkd.workspace import Workspace, corpus_folder
+from tmkd.training.rows import MicroBatch, Rows, gather
+from tmkd.training.stage import Reading
+from tmkd.workspace import corpus_folder
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
@@ -63,34 +61,19 @@ class SpanShard:
     usable: FloatArray
 
 
-class SpanRows:
-    """Reads a span stage's shards; the counterpart of `tmkd.training.data.StageRows`.
+class SpanRows(Rows[SpanShard]):
+    """Reads the shards of a stage that reads spans.
 
     A context longer than the model reads is seen through the window that has most text around its golden answer, or,
     without one, around what the readers hold for the answer. So a row is one example, however long its context.
-
-    Args:
-        stage: whose rows.
-        workspace: where they lie.
-        tokenizer: of the model that learns.
-        window: shards that are shuffled together.
     """
 
-    def __init__(self, stage: Stage, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, window: int) -> None:
-        assert stage.reading is not None
-        self.stage, self.workspace, self.reading = stage, workspace, stage.reading
-        self.names = list(stage.shards)
-        self.template = Template.of(tokenizer, 2)
-        self.features = Features(self.template, stage.max_length)
-        self.tokens = TokenCache(workspace, stage.corpus, stage.fingerprints, tokenizer)
-        self._shard = lru_cache(maxsize=2 * window)(self._read)
-
-    def usable(self, refs: RowRefs) -> FloatArray:
-        """Return float32 [B]: 1 for rows with every label that the stage needs, else 0."""
-        return np.array([self._shard(int(shard)).usable[row] for shard, row in refs], dtype=np.float32)
+    @property
+    def reading(self) -> Reading:
+        assert self.stage.reading is not None
+        return self.stage.reading
 
     def micro_batches(self, refs: RowRefs, weights: FloatArray, size: int) -> Iterator[MicroBatch]:
-        """Cut a worker's rows into micro-batches of at most ``size``, like lengths together."""
         shards = [self._shard(int(shard)) for shard, _ in refs]
         places = [int(row) for _, row in refs]
         rows = [shard.rows[place] for shard, place in zip(shards, places, strict=True)]
@@ -123,8 +106,8 @@ class SpanRows:
             weight=torch.from_numpy(weights),
         )
 
-    def _read(self, index: int) -> SpanShard:
-        stage, shard = self.stage, self.names[index]
+    def read(self, shard: str) -> SpanShard:
+        stage = self.stage
         ids, question = self.tokens.read(stage.split, shard, "question")
         _, context = self.tokens.read(stage.split, shard, "context")
         starts, ends = self.tokens.grids(stage.split, shard)

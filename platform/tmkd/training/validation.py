@@ -11,9 +11,9 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from tmkd.training.config import EngineConfig
-from tmkd.training.data import MicroBatch
 from tmkd.training.lessons import LESSONS, Judge, judge_pairs
 from tmkd.training.order import RowRefs
+from tmkd.training.rows import MicroBatch
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace
 

@@ -1,26 +1,21 @@
-"""The rows of a stage: tokens, golden labels and soft labels of its shards, joined by id and cut into micro-batches."""
+"""Rows that classify pairs: tokens, golden labels and soft labels of a shard, joined by id."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
-from transformers import PreTrainedTokenizerBase
 
-from tmkd.objectives import SpanTargets, Targets
+from tmkd.objectives import Targets
 from tmkd.soft_labels.calibration import to_class_logits
 from tmkd.soft_labels.join import join_shard
 from tmkd.soft_labels.store import LabelStore
-from tmkd.tasks.features import Features, Ragged, Template
-from tmkd.tasks.tokens import TokenCache
+from tmkd.tasks.features import Ragged
 from tmkd.training.order import RowRefs
-from tmkd.training.stage import Stage
-from tmkd.workspace import Workspace
+from tmkd.training.rows import MicroBatch, Rows, gather
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -43,38 +38,10 @@ class ShardRows:
     usable: FloatArray
 
 
-@dataclass(frozen=True)
-class MicroBatch:
-    """Model inputs (int64 [B, L] each) and what to learn from them."""
-
-    inputs: dict[str, Tensor]
-    targets: Targets | SpanTargets
-
-
-class StageRows:
-    """Reads a stage's shards, keeping at most two shuffle windows in memory.
-
-    Args:
-        stage: whose rows.
-        workspace: where they lie.
-        tokenizer: of the model that learns.
-        window: shards that are shuffled together.
-    """
-
-    def __init__(self, stage: Stage, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, window: int) -> None:
-        self.stage = stage
-        self.workspace = workspace
-        self.names = list(stage.shards)
-        self.features = Features(Template.of(tokenizer, 2), stage.max_length)
-        self.tokens = TokenCache(workspace, stage.corpus, stage.fingerprints, tokenizer)
-        self._shard = lru_cache(maxsize=2 * window)(self._read)
-
-    def usable(self, refs: RowRefs) -> FloatArray:
-        """Return float32 [B]: 1 for rows with every label that the stage needs, else 0."""
-        return np.array([self._shard(int(shard)).usable[row] for shard, row in refs], dtype=np.float32)
+class PairRows(Rows[ShardRows]):
+    """Reads the shards of a stage that classifies pairs."""
 
     def micro_batches(self, refs: RowRefs, weights: FloatArray, size: int) -> Iterator[MicroBatch]:
-        """Cut a worker's rows into micro-batches of at most ``size``, like lengths together."""
         shards = [self._shard(int(shard)) for shard, _ in refs]
         rows = refs[:, 1]
         question = gather([shard.question for shard in shards], rows.tolist())
@@ -98,8 +65,8 @@ class StageRows:
                 ),
             )
 
-    def _read(self, index: int) -> ShardRows:
-        stage, shard = self.stage, self.names[index]
+    def read(self, shard: str) -> ShardRows:
+        stage = self.stage
         teachers = sorted({teacher for signal in stage.signals.values() for teacher in signal.teachers})
         stores = {name: LabelStore(self.workspace, stage.corpus, stage.split, name) for name in teachers}
         joined = join_shard(self.workspace, stage.corpus, stage.split, shard, stores)
@@ -122,10 +89,3 @@ class StageRows:
             for teacher, calibration in zip(signal.teachers, signal.calibrations, strict=True)
         ]
         return np.mean(each, axis=0, dtype=np.float32)
-
-
-def gather(columns: Sequence[Ragged], rows: Sequence[int]) -> Ragged:
-    """Return one row of each column as a column of their own."""
-    texts = [column.row(row) for column, row in zip(columns, rows, strict=True)]
-    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
-    return Ragged(np.concatenate(texts), offsets)

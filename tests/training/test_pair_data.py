@@ -13,7 +13,7 @@ from tmkd.objectives import soft_label_mse
 from tmkd.soft_labels.calibration import Calibration
 from tmkd.soft_labels.golden import read_golden
 from tmkd.soft_labels.store import LabelStore
-from tmkd.training.data import StageRows
+from tmkd.training.pair_data import PairRows
 from tmkd.training.stage import Signal
 from tmkd.workspace import corpus_folder
 
@@ -26,7 +26,7 @@ def world(tmp_path_factory):
 
 
 def read(world, size: int = 100, shards: int = 2, **changes) -> list:
-    rows = StageRows(stage(world, "x", **changes), world.workspace, AutoTokenizer.from_pretrained(world.base), window=1)
+    rows = PairRows(stage(world, "x", **changes), world.workspace, AutoTokenizer.from_pretrained(world.base), window=1)
     refs = np.array([(shard, row) for row in range(ROWS) for shard in range(shards)])
     return list(rows.micro_batches(refs, np.ones(len(refs), np.float32), size))
 
@@ -90,7 +90,7 @@ def test_rows_without_a_label_that_the_stage_learns_from_have_no_weight(world) -
 
 
 def test_rows_that_only_fill_up_a_worker_s_share_keep_their_weight_of_0(world) -> None:
-    rows = StageRows(stage(world, "x"), world.workspace, AutoTokenizer.from_pretrained(world.base), window=1)
+    rows = PairRows(stage(world, "x"), world.workspace, AutoTokenizer.from_pretrained(world.base), window=1)
     refs, weights = np.array([[0, row] for row in range(4)]), np.array([1, 0, 1, 0], np.float32)
     (micro,) = rows.micro_batches(refs, weights, 4)
     assert micro.targets.weight.sum() == 2

@@ -1,0 +1,81 @@
+"""What reading the rows of a stage is, whatever the task: shards in memory, micro-batches out."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Generic, Protocol, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from tmkd.objectives import SpanTargets, Targets
+from tmkd.tasks.features import Features, Ragged, Template
+from tmkd.tasks.tokens import TokenCache
+from tmkd.training.order import RowRefs
+from tmkd.training.stage import Stage
+from tmkd.workspace import Workspace
+
+FloatArray = npt.NDArray[np.float32]
+
+
+class ShardInMemory(Protocol):
+    """One shard's rows."""
+
+    @property
+    def usable(self) -> FloatArray:
+        """float32 [n], 0 where a label that the stage learns from is missing."""
+
+
+Shard = TypeVar("Shard", bound=ShardInMemory)
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """Model inputs (int64 [B, L] each) and what to learn from them."""
+
+    inputs: dict[str, Tensor]
+    targets: Targets | SpanTargets
+
+
+class Rows(ABC, Generic[Shard]):
+    """Reads a stage's shards, keeping at most two shuffle windows in memory.
+
+    Args:
+        stage: whose rows.
+        workspace: where they lie.
+        tokenizer: of the model that learns.
+        window: shards that are shuffled together.
+    """
+
+    def __init__(self, stage: Stage, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, window: int) -> None:
+        self.stage = stage
+        self.workspace = workspace
+        self.template = Template.of(tokenizer, 2)
+        self.features = Features(self.template, stage.max_length)
+        self.tokens = TokenCache(workspace, stage.corpus, stage.fingerprints, tokenizer)
+        names = list(stage.shards)
+        self._shard = lru_cache(maxsize=2 * window)(lambda index: self.read(names[index]))
+
+    @abstractmethod
+    def read(self, shard: str) -> Shard:
+        """Read one shard."""
+
+    @abstractmethod
+    def micro_batches(self, refs: RowRefs, weights: FloatArray, size: int) -> Iterator[MicroBatch]:
+        """Cut a worker's rows into micro-batches of at most ``size``, like lengths together."""
+
+    def usable(self, refs: RowRefs) -> FloatArray:
+        """Return float32 [B]: 1 for rows with every label that the stage needs, else 0."""
+        return np.array([self._shard(int(shard)).usable[row] for shard, row in refs], dtype=np.float32)
+
+
+def gather(columns: Sequence[Ragged], rows: Sequence[int]) -> Ragged:
+    """Return one row of each column as a column of their own."""
+    texts = [column.row(row) for column, row in zip(columns, rows, strict=True)]
+    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
+    return Ragged(np.concatenate(texts), offsets)

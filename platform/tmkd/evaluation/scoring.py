@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import ray
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from tmkd.cluster import cluster_size, progress_poster, setup_worker, watch_progress
+from tmkd.cluster import progress_poster, setup_worker
+from tmkd.evaluation.alone import PROGRESS, run_alone
 from tmkd.evaluation.speed import measure_pairs_per_second
 from tmkd.models.folders import fetch
 from tmkd.models.student import StudentForSequenceClassification
@@ -56,6 +56,11 @@ class Task:
     seconds: float
     pairs: Pairs
 
+    @property
+    def models(self) -> int:
+        """How many are scored or timed."""
+        return len(self.students) + (len(self.teachers) if self.seconds else 0)
+
 
 @dataclass(frozen=True)
 class Measured:
@@ -85,21 +90,14 @@ class HeaderScores(Network):
 
 def measure(task: Task) -> Measured:
     """Score the split with every student and time every model, alone on its device, one after the other."""
-    cpus, gpus = cluster_size()
-    remote: Any = ray.remote(num_cpus=1, num_gpus=1 if gpus else 0)(_measure)
-    threads = int(cpus) if len(ray.nodes()) == 1 else 1
-    total = len(task.students) + (len(task.teachers) if task.seconds else 0)
-    with watch_progress("evaluation", "scoring and timing", total, "models"):
-        found: Measured = ray.get(remote.remote(task, threads))
-    return found
+    return run_alone(_measure, task, "scoring and timing", task.models)
 
 
 def _measure(task: Task, threads: int) -> Measured:
     setup_worker()
     set_threads(threads)
     device = resolve_device("auto")
-    post, done = progress_poster("evaluation"), 0
-    total = len(task.students) + (len(task.teachers) if task.seconds else 0)
+    post, done, total = progress_poster(PROGRESS), 0, task.models
     found = Measured({}, {}, {})
     for name, folder in task.students.items():
         _measure_student(name, fetch(task.workspace, folder), task, device, found)

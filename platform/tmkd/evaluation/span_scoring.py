@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import ray
 
-from tmkd.cluster import cluster_size, progress_poster, setup_worker, watch_progress
+from tmkd.cluster import progress_poster, setup_worker
+from tmkd.evaluation.alone import PROGRESS, run_alone
 from tmkd.evaluation.span_answers import Readings
 from tmkd.evaluation.speed import measure_pairs_per_second
 from tmkd.models.folders import fetch
@@ -48,6 +48,11 @@ class SpanTask:
     seconds: float
     pairs: Pairs
 
+    @property
+    def models(self) -> int:
+        """How many are read with or timed."""
+        return len(self.students) + (len(self.teachers) if self.seconds else 0)
+
 
 @dataclass(frozen=True)
 class SpanMeasured:
@@ -60,13 +65,7 @@ class SpanMeasured:
 
 def measure_spans(task: SpanTask) -> SpanMeasured:
     """Read the split with every student and time every model, alone on its device, one after the other."""
-    cpus, gpus = cluster_size()
-    remote: Any = ray.remote(num_cpus=1, num_gpus=1 if gpus else 0)(_measure)
-    threads = int(cpus) if len(ray.nodes()) == 1 else 1
-    total = len(task.students) + (len(task.teachers) if task.seconds else 0)
-    with watch_progress("evaluation", "reading and timing", total, "models"):
-        found: SpanMeasured = ray.get(remote.remote(task, threads))
-    return found
+    return run_alone(_measure, task, "reading and timing", task.models)
 
 
 def grids_of(starts: Ragged, ends: Ragged) -> list[Grid]:
@@ -78,8 +77,7 @@ def grids_of(starts: Ragged, ends: Ragged) -> list[Grid]:
 def _measure(task: SpanTask, threads: int) -> SpanMeasured:
     setup_worker()
     set_threads(threads)
-    post, found = progress_poster("evaluation"), SpanMeasured({}, {}, {})
-    total = len(task.students) + (len(task.teachers) if task.seconds else 0)
+    post, found, total = progress_poster(PROGRESS), SpanMeasured({}, {}, {}), task.models
     for name, (config, where) in task.students.items():
         folder = fetch(task.workspace, where)
         reader = _load(config, folder)

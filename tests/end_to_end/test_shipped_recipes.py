@@ -1,4 +1,7 @@
-"""Every shipped recipe runs in miniature; those of data sets on files of the same format."""
+"""Every shipped recipe runs in miniature; those of data sets on files of the same format.
+
+One goes as far as soft labels and one as far as stage 1: what follows differs from other recipes in numbers alone.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,12 @@ def rte_files(folder: Path) -> list[str]:
 FILES = {"wikiqa": wikiqa_files, "rte": rte_files}
 
 
+RESULTS = {
+    "wikiqa": ("label_corpus", "labels", ["similarity", "cross_encoder"]),
+    "rte": ("tmkd_pretrain", "student", "students/rte/pretrained"),
+}
+
+
 def test_every_shipped_recipe_is_run_somewhere() -> None:
     assert set(shipped()) == {*FILES, *RUN_ELSEWHERE}
 
@@ -49,6 +58,7 @@ def test_every_shipped_recipe_is_run_somewhere() -> None:
 @pytest.mark.parametrize("recipe", sorted(FILES))
 def test_a_shipped_recipe_runs(ray_session: None, tmp_path: Path, recipe: str) -> None:
     words = FILES[recipe](tmp_path)
-    outcome = run("tmkd_finetune", "--recipe", recipe, "--fixture", "--workspace", str(tmp_path), *words)
+    job, key, result = RESULTS[recipe]
+    outcome = run(job, "--recipe", recipe, "--fixture", "--workspace", str(tmp_path), *words)
     assert outcome.status == 0, outcome.screen
-    assert outcome.result["student"] == f"students/{recipe}/finetuned"
+    assert outcome.result[key] == result

@@ -57,7 +57,7 @@ def words(place: Path) -> list[str]:
         "--evaluation.also.adversarial.path",
         str(adversarial_file(place)),
         "--evaluation.also.adversarial.variants",
-        "-",
+        "true",
     ]
     return ["--recipe", "squad", "--fixture", "--workspace", str(place / "ws"), *files, *also]
 

@@ -29,7 +29,8 @@ def prepare(folder):
     store = LabelStore(workspace, "c", "train", "t")
     store.bind({{"weights": "w"}})
     view = View(None, {{}}, [0, 1])
-    job = Job(workspace, "c", "f", {{"t": view}}, {{("train", "t"): store.fingerprint}}, TeacherConfig(model="m"), "m",
+    bound = {{("train", "t"): store.fingerprint}}
+    job = Job(workspace, "c", {{"train": "f"}}, "passage", {{"t": view}}, bound, TeacherConfig(model="m"), "m",
               Host("cpu", "fp32"), 1, "task", 3)
     row = {{"split": "train", "shard": SHARD, "teachers": ["t"], "ids": np.arange(1, 4), "t:logits": LOGITS,
            "t:faults": "{{}}", "scoring": 0.0, "reading": 0.0}}

@@ -143,10 +143,10 @@ class OtherTest(Config):
     """A further labelled file that the finished models are judged on."""
 
     path: str = Field(description="the file, in the format of the recipe's corpus")
-    variants: str | None = Field(
-        None,
-        description="what stands between a question's id and the name of a variant of it, such as '-' in Adversarial "
-        "SQuAD: of all variants of a question the worst answer counts; null = every row is a question of its own",
+    variants: bool = Field(
+        False,
+        description="rows whose ids are the same up to the first '-' are variants of one question, of which the worst "
+        "answer counts, as in Adversarial SQuAD",
     )
 
 

@@ -63,7 +63,7 @@ class SpanSplit:
 
     title: str
     where: str
-    variants: str | None
+    variants: bool
     source_ids: list[str]
     questions: list[str]
     contexts: list[str]
@@ -78,7 +78,7 @@ class SpanSplit:
     def keys(self) -> npt.NDArray[np.object_]:
         """What tells the questions of the judged rows apart: variants of one share it."""
         ids = [self.source_ids[row] for row in self.judged]
-        return np.array([key.split(self.variants)[0] if self.variants else key for key in ids], dtype=object)
+        return np.array([key.split("-")[0] if self.variants else key for key in ids], dtype=object)
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def reader_quality(context: Context, corpus: CorpusManifest, name: str) -> list[
 
 
 def read_span_split(
-    context: Context, corpus: CorpusManifest, name: str, key: str = "", variants: str | None = None
+    context: Context, corpus: CorpusManifest, name: str, key: str = "", variants: bool = False
 ) -> SpanSplit:
     """Join a split with every reader's labels and the golden answers; ``key`` names a further test file."""
     workspace, shards = context.workspace, corpus.shards(name)

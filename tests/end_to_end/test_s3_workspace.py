@@ -10,6 +10,8 @@ import sys
 from pathlib import Path
 
 from s3_server import s3_bucket
+from tmkd.corpus.manifest import CorpusManifest
+from tmkd.labelling.verify import verify
 from tmkd.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -31,8 +33,7 @@ def test_docs_full_in_a_bucket(tmp_path) -> None:
         assert "model.safetensors" in files and "config.json" in files
         for secret in (environment["AWS_SECRET_ACCESS_KEY"], environment["AWS_ACCESS_KEY_ID"]):
             assert secret not in done.stderr + done.stdout
-        again = subprocess.run([sys.executable, "jobs/label_corpus.py", *place, "--verify", "--json"], cwd=ROOT,
-                               env=os.environ | environment | {"XDG_CACHE_HOME": str(tmp_path)},
-                               capture_output=True, text=True)  # fmt: skip
-        assert again.returncode == 0, again.stderr
-        assert json.loads(again.stdout.strip().splitlines()[-1])["faults"] == []
+        corpus = CorpusManifest.load(workspace, "docs_full")
+        teachers = workspace.folders("soft_labels/docs_full/unlabeled")
+        assert corpus is not None and len(teachers) == 5
+        assert verify(workspace, corpus, ["unlabeled", "train"], teachers) == []

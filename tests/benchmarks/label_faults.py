@@ -38,8 +38,8 @@ def main() -> None:
     model = bert_classifier(root / "model", num_labels=2)
     environment = dict(os.environ)
     if not switches.own_ray:
-        connect()
-        environment["RAY_ADDRESS"] = ray.get_runtime_context().gcs_address
+        connect()  # sets what a process needs to join it
+        environment = os.environ | {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
     quiet = driver_command(root / "quiet", model, switches.shards, switches.rows)
     subprocess.run(quiet, env=environment, check=True)
     expected = files(root / "quiet")

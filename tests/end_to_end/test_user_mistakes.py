@@ -47,6 +47,11 @@ def test_teachers_of_pairs_for_a_corpus_of_spans(tmp_path: Path, pairs: Path) ->
     refused(run("label_corpus", "--workspace", str(tmp_path / "ws"), *words), "corpus.task is span", "span_reader")
 
 
+def test_windows_that_cannot_move_on_are_told_before_anything_is_trained(tmp_path: Path) -> None:
+    words = ("--recipe", "squad", "--workspace", str(tmp_path / "ws"), "--reading.overlap", "300")
+    refused(run("tmkd_finetune", *words), "student and reading", "lower overlap")
+
+
 def test_workspace_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     refused(run("prepare_corpus", "--workspace", str(tmp_path / "file" / "ws")), "cannot be written", "--workspace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 
 from tmkd.console import heading
 from tmkd.errors import UserError
@@ -10,6 +11,7 @@ from tmkd.models.build import check_base
 from tmkd.models.folders import local_folder
 from tmkd.pipeline.recipe import Recipe
 from tmkd.teachers.classes import match_classes
+from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import teacher_class
 
@@ -35,6 +37,8 @@ def check_models(recipe: Recipe) -> None:
 def _check_student(recipe: Recipe) -> None:
     folder = local_folder(recipe.student.base, "student.base")
     check_base(folder, recipe.student.layers, recipe.student.max_length, "student")
+    if recipe.corpus.task == "span":
+        _check_windows(recipe.student_reader(), folder, "student and reading")
     if (
         recipe.corpus.task == "pair"
         and recipe.student.pooling == "match"
@@ -43,6 +47,15 @@ def _check_student(recipe: Recipe) -> None:
         raise UserError(
             f"student.pooling: match needs a separator token, and the tokenizer of {folder} has none; use mean"
         )
+
+
+def _check_windows(config: TeacherConfig, folder: Path, key: str) -> None:
+    from tmkd.teachers.span_reader import check_windows
+
+    try:
+        check_windows(config, load_tokenizer(folder))
+    except UserError as error:
+        raise UserError(f"{key}: {error}") from None
 
 
 def _check_teacher(recipe: Recipe, name: str) -> None:
@@ -54,6 +67,8 @@ def _check_teacher(recipe: Recipe, name: str) -> None:
             match_classes(name, card.columns, card.classes, recipe.corpus.classes)
     elif entry.train.pooling != "head" or entry.kind == "span_reader":
         check_base(folder, entry.train.layers, entry.max_length, f"teachers.{name}")
+    if entry.kind == "span_reader":
+        _check_windows(entry.config(), folder, f"teachers.{name}")
 
 
 def announce(recipe: Recipe, where: str) -> None:

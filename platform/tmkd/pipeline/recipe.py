@@ -230,6 +230,13 @@ class Recipe(Config):
             raise ValueError("student.soft_headers: mean is for spans so far, but corpus.task is pair; set it to each")
         return self
 
+    def student_reader(self) -> TeacherConfig:
+        """Return how a finished span student reads."""
+        return TeacherConfig(
+            kind="span_reader", model="student", max_length=self.student.max_length, overlap=self.reading.overlap,
+            max_question_tokens=self.reading.max_question_tokens, precision=self.training.precision,
+        )  # fmt: skip
+
     def in_order(self) -> list[str]:
         """Return the teachers' names, those that others learn from first."""
         return sorted(self.teachers, key=lambda name: bool((t := self.teachers[name].train) and t.warm_up))

@@ -40,7 +40,6 @@ from tmkd.pipeline.teacher_step import ensure_labels, teacher_folder
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
 from tmkd.tasks.tokens import read_grids
-from tmkd.teachers.config import TeacherConfig
 from tmkd.workspace import corpus_folder
 
 TIMED_PAIRS = 500
@@ -165,10 +164,7 @@ def _measure(
     context: Context, corpus: CorpusManifest, name: str, split: SpanSplit, students: Mapping[str, str], timed: bool
 ) -> SpanMeasured:
     recipe = context.recipe
-    config = TeacherConfig(
-        kind="span_reader", model="student", max_length=recipe.student.max_length, overlap=recipe.reading.overlap,
-        max_question_tokens=recipe.reading.max_question_tokens, precision=recipe.training.precision,
-    )  # fmt: skip
+    config = recipe.student_reader()
     pairs = list(zip(split.questions, split.contexts, strict=True))
     return measure_spans(
         SpanTask(

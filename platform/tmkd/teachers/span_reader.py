@@ -50,14 +50,7 @@ class SpanReader(Teacher):
 
     @classmethod
     def describe(cls, config: TeacherConfig, folder: Path, tokenizer: PreTrainedTokenizerBase) -> Card:
-        template = Template.of(tokenizer, 2)
-        room = config.max_length - template.special_tokens - config.max_question_tokens
-        if room < config.overlap + MIN_ROOM:
-            raise UserError(
-                f"max_length {config.max_length}: beside a question of max_question_tokens "
-                f"{config.max_question_tokens} a window has {room} token(s) for the context, of which overlap takes "
-                f"{config.overlap}; raise max_length or lower overlap, so that at least {MIN_ROOM} are new"
-            )
+        check_windows(config, tokenizer)
         facts = {"overlap": config.overlap, "max_question_tokens": config.max_question_tokens}
         return Card(2, None, {**model_facts(folder, tokenizer), **facts})
 
@@ -94,6 +87,17 @@ class SpanReader(Teacher):
         spans, first = cut.spans[mine], cut.first[mine]
         said = [logits[w, first[w] : first[w] + stop - start] for w, (start, stop) in enumerate(spans)]
         return merge(spans, int(spans[-1, 1]), said), float(logits[:, 0].sum(axis=1).min())
+
+
+def check_windows(config: TeacherConfig, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Raise `UserError` if windows over a long context could hardly move on."""
+    room = config.max_length - Template.of(tokenizer, 2).special_tokens - config.max_question_tokens
+    if room < config.overlap + MIN_ROOM:
+        raise UserError(
+            f"max_length {config.max_length}: beside a question of max_question_tokens "
+            f"{config.max_question_tokens} a window has {room} token(s) for the context, of which overlap takes "
+            f"{config.overlap}; raise max_length or lower overlap, so that at least {MIN_ROOM} are new"
+        )
 
 
 @dataclass(frozen=True)

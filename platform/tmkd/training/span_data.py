@@ -11,7 +11,7 @@ import torch
 
 from tmkd.errors import UserError
 from tmkd.objectives.span_terms import SpanTargets
-from tmkd.soft_labels.golden import read_answers
+from tmkd.soft_labels.golden import golden_path, read_answers
 from tmkd.soft_labels.join import check_ids
 from tmkd.soft_labels.store import LabelStore
 from tmkd.tasks.features import Ragged
@@ -114,7 +114,7 @@ class SpanRows(Rows[SpanShard]):
         readers = self._readers(shard, ids)
         answers = read_answers(self.workspace, stage.corpus, stage.split, shard)
         if answers is not None:
-            check_ids(ids, answers.ids, f"golden answers of {shard}")
+            check_ids(ids, answers.ids, self.workspace.show(golden_path(stage.corpus, stage.split, shard)))
         texts = self._texts(shard) if self.reading.candidates else [""] * len(ids)
         asked = _cut(question, [(0, min(n, self.reading.max_question_tokens)) for n in question.lengths])
         rows, usable = [], []
@@ -180,7 +180,7 @@ class SpanRows(Rows[SpanShard]):
             vocabulary = str((store.identity or {})["vocabulary"])
             fingerprint = stage.fingerprints[stage.split]
             grids = read_grids(self.workspace, vocabulary, fingerprint, stage.split, shard)
-            readers[name] = Reader(labels, *grids)
+            readers[name] = Reader(store.location(shard), labels, *grids)
         return readers
 
     def _texts(self, shard: str) -> list[str]:
@@ -203,8 +203,9 @@ class Said:
 
 @dataclass(frozen=True)
 class Reader:
-    """One reader's labels of a shard, and where its own tokens lie."""
+    """One reader's labels of a shard (whose file is ``where``), and where its own tokens lie."""
 
+    where: str
     labels: SpanLogits
     starts: Ragged
     ends: Ragged
@@ -216,7 +217,7 @@ class Reader:
             return Said(np.zeros((len(target), 2), np.float32), null)
         source = Grid(self.starts.row(row).astype(np.int64), self.ends.row(row).astype(np.int64))
         if len(source) != len(self.labels.row(row)):
-            raise UserError("soft labels and tokens of a context differ in length; label again with --relabel")
+            raise UserError(f"{self.where}: row {row} differs in length from its tokens; label again with --relabel")
         return Said(project(self.labels.row(row), source, target), null)
 
 

@@ -127,6 +127,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_right_one(tree: dict, messag
             "only classifiers and span readers are trained here, but kind is bi_encoder",
         ),
         ({"teachers": {"one": {**TEACHER, "kind": "span_reader"}}}, "right would be classifier or bi_encoder"),
+        ({"evaluation": {"also": {"a/b": {"path": "x"}}}}, "name 'a/b' must be letters"),
         ({"finetune": {"answer": 0.5}}, "finetune.answer is for spans, but corpus.task is pair"),
         ({"student": {"soft_headers": "mean"}}, "student.soft_headers: mean is for spans so far"),
         ({"student": {"layers": 0}}, "student.layers: Input should be greater than or equal to 1 (found 0)"),

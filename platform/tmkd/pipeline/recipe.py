@@ -158,6 +158,14 @@ class EvaluationRecipe(Config):
     also: dict[str, OtherTest] = Field({}, description="spans only: further test files, by name")
     bootstrap: int = Field(2000, ge=100, description="resamples of the questions for the 95 % intervals")
 
+    @field_validator("also")
+    @classmethod
+    def _are_folder_names(cls, value: dict[str, OtherTest]) -> dict[str, OtherTest]:
+        for name in value:
+            if not name.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(f"name {name!r} must be letters, digits, '-' and '_', as folders are called so")
+        return value
+
 
 class Recipe(Config):
     """Everything one run needs."""

@@ -1,10 +1,13 @@
 """The joint objective of A2D against a float64 reading of it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from tmkd.objectives import SpanTargets, span_terms
+from tmkd.objectives.span_terms import ATTENTION
 
 ROWS, LENGTH, TAU = 3, 9, 2.0
 WEIGHT = np.array([1.0, 1.0, 0.0])
@@ -58,6 +61,31 @@ def test_the_terms_are_those_of_the_paper(dtype, tolerance: float) -> None:
     assert found.keys() == wanted.keys()
     for name, value in wanted.items():
         assert float(found[name]) == pytest.approx(value, rel=tolerance), name
+
+
+def attention_numbers():
+    rng = np.random.default_rng(7)
+    attention = rng.dirichlet(np.ones(LENGTH), size=(ROWS, 2, LENGTH))  # [B, H, L, L]
+    context, question = np.zeros((ROWS, LENGTH), bool), np.zeros((ROWS, LENGTH), bool)
+    for row, (asked, stop) in enumerate(((2, 8), (3, 7), (1, 5))):
+        question[row, 1 : 1 + asked], context[row, 2 + asked : stop] = True, True
+    among = rng.uniform(size=(ROWS, LENGTH, LENGTH)) * context[:, :, None] * question[:, None, :]
+    return attention, context, question, among / np.maximum(among.sum(axis=2, keepdims=True), 1e-9)
+
+
+def test_attention_is_that_of_the_paper() -> None:
+    attention, context, question, readers = attention_numbers()
+    logits, targets = tensors(*numbers(4), torch.float64)
+    masks = {"context": torch.tensor(context), "question": torch.tensor(question)}
+    targets = dataclasses.replace(targets, **masks, attention=torch.tensor(readers))
+    found = span_terms({**logits, ATTENTION: torch.tensor(attention)}, targets, TAU)["attention"]
+    wanted = 0.0
+    for row in np.flatnonzero(WEIGHT):
+        for token in np.flatnonzero(context[row]):  # E_j over the question, renormalised in each head, mean over heads
+            heads = attention[row, :, token][:, question[row]]
+            mine = (heads / heads.sum(axis=1, keepdims=True)).mean(axis=0)
+            wanted += ((readers[row, token, question[row]] - mine) ** 2).sum() / 2
+    assert float(found) == pytest.approx(wanted, rel=1e-6)
 
 
 def test_only_what_is_asked_for_is_a_term() -> None:

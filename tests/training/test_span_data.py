@@ -8,8 +8,10 @@ from transformers import AutoTokenizer
 
 from tiny_teachers import bert_tokenizer, bpe_tokenizer
 from tmkd.corpus.schema import SPAN_GOLDEN_SCHEMA, SPAN_SCHEMA
+from tmkd.errors import UserError
 from tmkd.soft_labels.golden import golden_path
 from tmkd.soft_labels.store import LabelStore
+from tmkd.tasks.attention_maps import AttentionMaps
 from tmkd.tasks.span_logits import SpanLogits
 from tmkd.tasks.tokens import TokenCache, vocabulary_fingerprint
 from tmkd.training.config import Schedule
@@ -135,10 +137,55 @@ def test_the_mean_of_readers_is_that_of_their_probabilities_at_any_temperature(w
 def test_the_confusing_answer_is_the_reader_s_wrong_one(workspace) -> None:
     label(workspace, "a", bert_tokenizer(), PEAKS)
     signals = {"golden": Signal(("a",), (None,), "i")}
-    reading = Reading(max_question_tokens=8, overlap=10, candidates=4)
+    reading = Reading(max_question_tokens=8, overlap=10, candidates=4, confusing=signals["golden"])
     _, batches = read(workspace, reading, signals=signals)
     assert text_at(batches[0], batches[0].targets.confusing[0]) == "red fox"
     assert batches[2].targets.confusing[0].tolist() == [-1, -1]  # no golden answer to confuse it with
+
+
+def test_an_answer_confuses_also_where_its_readers_teach_nothing_else(workspace) -> None:
+    label(workspace, "a", bert_tokenizer(), PEAKS)
+    reading = Reading(max_question_tokens=8, overlap=10, candidates=4, confusing=Signal(("a",), (None,), "i"))
+    _, batches = read(workspace, reading)
+    assert text_at(batches[0], batches[0].targets.confusing[0]) == "red fox" and not batches[0].targets.soft
+
+
+LOOKS = Reading(max_question_tokens=8, overlap=10, attention=Signal(("attention",), (None,), "i"))
+
+
+def look(workspace, tokenizer) -> list[np.ndarray]:
+    """Let readers look at the question's last word from each context's first token, at its first from all others."""
+    cache = TokenCache(workspace, "c", {"train": "f"}, tokenizer)
+    asked, contexts = (cache.read("train", SHARD, column)[1].lengths for column in ("question", "context"))
+    maps = [np.eye(1, n, 0).repeat(t, axis=0) for t, n in zip(contexts, asked, strict=True)]
+    for each in maps:
+        each[0] = np.eye(1, each.shape[1], each.shape[1] - 1)
+    maps[2] = np.zeros((0, 0))  # could not be read
+    store = LabelStore(workspace, "c", "train", "attention")
+    store.bind({"vocabulary": vocabulary_fingerprint(tokenizer)})
+    store.publish(SHARD, np.arange(4), AttentionMaps.of(maps))
+    return maps
+
+
+def test_attention_lands_on_the_question_s_words_from_the_window_s(workspace) -> None:
+    maps = look(workspace, bert_tokenizer())
+    usable, batches = read(workspace, LOOKS)
+    assert usable.tolist() == [1, 1, 0, 0]
+    for row, batch in enumerate(batches[:2]):
+        targets, ids = batch.targets, batch.inputs["input_ids"][0]
+        assert bert_tokenizer().decode(ids[targets.question[0]]) == ROWS[row][0]
+        assert bool((targets.context[0] == targets.allowed[0]).all())
+        looks = targets.attention[0][targets.context[0]][:, targets.question[0]]
+        start = 0 if row == 0 else next(i for i in range(200) if (maps[1][i : i + len(looks)] == looks.numpy()).all())
+        np.testing.assert_array_equal(looks, maps[row][start : start + len(looks)])
+        assert float(targets.attention.sum()) == len(looks)  # and nothing anywhere else
+    assert batches[0].targets.attention[0][batches[0].targets.context[0]][0].argmax() == 2  # [CLS] which >animal<
+
+
+def test_attention_in_another_tokenizer_s_tokens_is_refused(workspace) -> None:
+    look(workspace, bert_tokenizer())
+    with pytest.raises(UserError, match=r"attention.part-00000.*another tokenizer than that of s's model"):
+        read(workspace, LOOKS, tokenizer=bpe_tokenizer(roberta=True))
 
 
 def test_rows_that_a_reader_could_not_score_are_not_used(workspace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,15 @@ from tmkd.corpus.schema import SPAN_GOLDEN_SCHEMA, SPAN_SCHEMA
 from tmkd.models.build import StudentShape
 from tmkd.soft_labels.golden import golden_path
 from tmkd.soft_labels.store import LabelStore
+from tmkd.tasks.attention_maps import AttentionMaps
 from tmkd.tasks.span_logits import SpanLogits
 from tmkd.tasks.tokens import TokenCache, vocabulary_fingerprint
 from tmkd.training.stage import Reading, Stage
 from tmkd.workspace import Workspace, corpus_folder, shard_name
 
 ROWS, STEPS = 16, 30
-READING = Reading(max_question_tokens=6, overlap=4, temperature=2.0, candidates=4)
+READING = Reading(max_question_tokens=6, overlap=4, temperature=2.0, candidates=4, confusing=signal("a"))
+LOOKING = Reading(max_question_tokens=6, overlap=4, attention=signal("attention"))
 
 
 def write_split(workspace: Workspace, split: str, base: Path) -> None:
@@ -53,6 +56,10 @@ def write_split(workspace: Workspace, split: str, base: Path) -> None:
     store = LabelStore(workspace, CORPUS, split, "a")
     store.bind({"vocabulary": vocabulary_fingerprint(tokenizer)})
     store.publish(shard, np.arange(ROWS), SpanLogits.of(rows, np.zeros(ROWS, np.float32)))
+    looks = LabelStore(workspace, CORPUS, split, "attention")
+    looks.bind({"vocabulary": vocabulary_fingerprint(tokenizer)})
+    maps = [np.tile([0.9, 0.1], (len(row), 1)) for row in rows]  # at the first word of the question
+    looks.publish(shard, np.arange(ROWS), AttentionMaps.of(maps))
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +94,8 @@ def faults(world, ray_session, tmp_path_factory) -> dict[str, str]:
         "broken off": attempt(stage(world, "resumed", tracked=BreakOff(17)), checkpoint_every_steps=5),
         "resumed": attempt(stage(world, "resumed"), checkpoint_every_steps=5),
         "golden alone": attempt(stage(world, "alone", **alone)),
+        "attention, then the rest": attempt(_looks(world), _after_looking(world)),
+        "attention beside": attempt(_beside(world)),
     }
     return run(world, attempts, workers=1, folder=tmp_path_factory.mktemp("fit"))
 
@@ -105,6 +114,31 @@ def test_it_learns_to_point(world, faults, name: str) -> None:
 
 def _alone(world: World) -> Stage:
     return stage(world, "alone", signals={}, weights={"golden": 1.0}, reading=Reading(max_question_tokens=6, overlap=4))
+
+
+def _looks(world: World) -> Stage:
+    bare = {"signals": {}, "golden": False, "weights": {"attention": 1.0}, "validation": {}}
+    return stage(world, "looks", **bare, reading=LOOKING)
+
+
+def _after_looking(world: World) -> Stage:
+    start = {"base": None, "starts_from": "students/looks", "parent": _looks(world).identity()}
+    return stage(world, "after_looking", **start)
+
+
+def _beside(world: World) -> Stage:
+    weights = {"golden": 1.0, "soft": 1.0, "answer": 0.5, "attention": 0.5}
+    reading = dataclasses.replace(READING, attention=signal("attention"))
+    return stage(world, "beside", weights=weights, reading=reading)
+
+
+def test_it_learns_where_to_look_before_or_beside_the_rest(world, faults) -> None:
+    for each in (_looks(world), _beside(world)):
+        looks = note(world, each)["history"]["attention"]
+        assert looks[-1][1] < 0.1 * looks[0][1]
+    assert set(note(world, _looks(world))["history"]) == {"attention", "loss", "learning_rate"}
+    after = note(world, _after_looking(world))
+    assert after["headers_started_anew"] == ["golden"] and after["history"]["validation_accuracy"][-1][1] > 0.9
 
 
 def test_accumulated_micro_batches_equal_one_large_one(world, faults) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tmkd.tasks.span_logits import SpanLogits
+from tmkd.tasks.span_mean import mean_logits
 from tmkd.tasks.span_projection import Grid, project
 from tmkd.tasks.span_scores import exact_match, f1
 from tmkd.tasks.span_search import best_spans
@@ -63,13 +64,12 @@ def _mean(readers: Sequence[Readings], row: int) -> tuple[FloatArray, float]:
     each = [reader for reader in readers if np.isfinite(reader.null[row]) and len(reader.logits[row])]
     if not each or not len(grid):
         return np.empty((0, 2), np.float32), float("nan")
-    logs = []
+    said = []
     for reader in each:
         tokens = project(reader.logits[row], reader.grids[row], grid)
-        both = np.concatenate([tokens, np.full((1, 2), reader.null[row] / 2, np.float32)])  # no answer comes last
-        logs.append(both - np.logaddexp.reduce(both, axis=0, keepdims=True))
-    mean = np.logaddexp.reduce(np.stack(logs), axis=0) - np.log(len(logs))  # [T + 1, 2]
-    return mean[:-1].astype(np.float32), float(mean[-1].sum())
+        said.append(np.concatenate([tokens, np.full((1, 2), reader.null[row] / 2, np.float32)]))  # no answer comes last
+    mean = mean_logits(said)  # [T + 1, 2]
+    return mean[:-1], float(mean[-1].sum())
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import time
 
+import numpy as np
+
 from tmkd.cluster import progress_poster, setup_worker
 from tmkd.errors import UserError
 from tmkd.labelling.job import Job, Row
@@ -12,7 +14,6 @@ from tmkd.models.folders import local_folder
 from tmkd.runtimes.precision import has_fast_bf16, resolve_device, set_threads
 from tmkd.soft_labels.layouts import Labels, pack
 from tmkd.tasks.features import Ragged
-from tmkd.tasks.span_logits import SpanLogits
 from tmkd.teachers.base import Teacher
 from tmkd.teachers.kinds import teacher_class
 
@@ -56,8 +57,8 @@ class Score:
         return result
 
     def _in_order(self, labels: Labels, name: str) -> Labels:
-        """Return class logits in the order of the corpus's classes; spans have no order."""
-        return labels if isinstance(labels, SpanLogits) else labels[:, self.job.views[name].order]
+        """Return class logits in the order of the corpus's classes; what span readers say has no order."""
+        return labels[:, self.job.views[name].order] if isinstance(labels, np.ndarray) else labels
 
     def _load(self) -> Teacher:
         job = self.job

@@ -9,10 +9,13 @@ import torch
 from torch import Tensor
 
 from tmkd.objectives.answer_margin import answer_margin
+from tmkd.objectives.attention_mse import attention_mse, question_attention
 from tmkd.objectives.span_cross_entropy import span_cross_entropy
 from tmkd.objectives.span_kl import span_kl
 
 GOLDEN = "golden"
+ATTENTION = "attention"
+"""Beside the headers' logits: the last layer's self-attention, float [B, H, L, L]."""
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,8 @@ class SpanTargets:
         soft: header -> float [B, L, 2], start and end logits of its readers; -inf outside the window.
         allowed: bool [B, L], where an answer may start and end.
         weight: float [B]; 0 for rows that only fill up a batch.
+        context, question: bool [B, L], tokens of either text, or None without an attention term.
+        attention: float [B, L, L], the readers' mean: rows of the context's tokens over the question's; else 0.
     """
 
     golden: Tensor | None
@@ -32,15 +37,25 @@ class SpanTargets:
     soft: Mapping[str, Tensor]
     allowed: Tensor
     weight: Tensor
+    context: Tensor | None = None
+    question: Tensor | None = None
+    attention: Tensor | None = None
 
     def to(self, device: str) -> SpanTargets:
         """Return the same targets on ``device``."""
+
+        def moved(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor.to(device)
+
         return SpanTargets(
-            None if self.golden is None else self.golden.to(device),
-            None if self.confusing is None else self.confusing.to(device),
+            moved(self.golden),
+            moved(self.confusing),
             {name: value.to(device) for name, value in self.soft.items()},
             self.allowed.to(device),
             self.weight.to(device),
+            moved(self.context),
+            moved(self.question),
+            moved(self.attention),
         )
 
 
@@ -49,10 +64,10 @@ def span_terms(logits: Mapping[str, Tensor], targets: SpanTargets, temperature: 
 
     ``golden`` is the cross-entropy of the golden header, ``answer`` its margin over the confusing answer; ``soft`` the
     mean over headers of vanilla distillation at ``temperature``, start and end together; ``soft:NAME`` is each
-    header's own, which is logged but not weighed again.
+    header's own, which is logged but not weighed again; ``attention`` is how far the model looks elsewhere.
 
     Args:
-        logits: header -> float [B, L, 2].
+        logits: header -> float [B, L, 2]; and `ATTENTION` where the targets have one.
         targets: what to learn.
         temperature: tau of the soft terms.
     """
@@ -70,6 +85,9 @@ def span_terms(logits: Mapping[str, Tensor], targets: SpanTargets, temperature: 
         terms[header if header != GOLDEN else "soft:golden"] = (rows * targets.weight).sum()
     if targets.soft:
         terms["soft"] = torch.stack([v for k, v in terms.items() if k.startswith("soft:")]).mean()
+    if targets.attention is not None and targets.context is not None and targets.question is not None:
+        looks = question_attention(logits[ATTENTION].float(), targets.context, targets.question)  # [B, L, L]
+        terms["attention"] = (attention_mse(looks, targets.attention) * targets.weight).sum()
     return terms
 
 

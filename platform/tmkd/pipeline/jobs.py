@@ -54,6 +54,7 @@ def evaluate() -> int:
 
 def _ready(context: Context, *splits: str, judged: str | None = None) -> CorpusManifest:
     """Make the corpus, the teachers and the labels of what is learned from, of ``splits`` and of the one ``judged``."""
+    from tmkd.pipeline.attention_step import ensure_attention
     from tmkd.pipeline.corpus_step import ensure_corpus, require_split
     from tmkd.pipeline.teacher_step import LEARNED, ensure_labels, ensure_teachers
 
@@ -63,6 +64,7 @@ def _ready(context: Context, *splits: str, judged: str | None = None) -> CorpusM
     ensure_teachers(context, corpus)
     learned = LEARNED if context.recipe.pretrain.enabled else LEARNED[1:]  # stage 2 alone learns from the train split
     ensure_labels(context, corpus, (*learned, *splits, *([judged] if judged else [])))
+    ensure_attention(context, corpus)
     return corpus
 
 
@@ -130,11 +132,10 @@ def _pretrain(context: Context) -> dict[str, Any]:
 
 def _finetune(context: Context) -> dict[str, Any]:
     from tmkd.errors import UserError
-    from tmkd.pipeline.student_step import ensure_finetuned, ensure_pretrained, has_stage_1
+    from tmkd.pipeline.student_step import ensure_before_finetuning, ensure_finetuned
 
     corpus = _ready(context)
-    if has_stage_1(context, corpus):
-        ensure_pretrained(context, corpus)
+    ensure_before_finetuning(context, corpus)
     if not corpus.has_labels("train"):
         raise UserError(
             f"corpus {corpus.name} has no golden labels, so there is no stage 2; the student of stage 1 is finished: "

@@ -10,10 +10,12 @@ from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.labelling.forecast import Forecast, forecast
 from tmkd.labelling.verify import verify
+from tmkd.pipeline.attention_step import forecast_attention
 from tmkd.pipeline.cli import EXIT_STATUS
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus
 from tmkd.pipeline.label_plan import plan_path
+from tmkd.pipeline.labels import ATTENTION_STORE
 from tmkd.pipeline.teacher_step import is_trained, teacher_folder, views_of_one_model
 
 FAULTY = 1
@@ -41,6 +43,7 @@ def forecast_labels(context: Context) -> dict[str, Any]:
                 recipe.labelling.actors, recipe.labelling.price_per_hour,
             )
         )  # fmt: skip
+    found += forecast_attention(context, corpus)
     _show(found)
     total = _total(found)
     context.workspace.publish_json(plan_path(context, corpus), {"teachers": [each.as_json() for each in found]})
@@ -53,7 +56,7 @@ def verify_labels(context: Context) -> dict[str, Any]:
     if corpus is None:
         raise UserError(f"corpus {context.recipe.corpus.name}: there is none in {context.workspace.show()}")
     heading("verify")
-    teachers = list(context.recipe.teachers)
+    teachers = [*context.recipe.teachers, *([ATTENTION_STORE] if context.recipe.finetune.attention else [])]
     faults = verify(context.workspace, corpus, list(corpus.splits), teachers)
     for fault in faults[:SHOWN_FAULTS]:
         warn(f"soft_labels/{corpus.name}/{fault.split}/{fault.teacher}/{fault.shard}: {fault.reason}")

@@ -22,6 +22,8 @@ from tmkd.teachers.folder import load_tokenizer
 from tmkd.training.stage import Reading, Signal
 from tmkd.workspace import HASH_SUFFIX, fingerprint, labels_folder
 
+ATTENTION_STORE = "attention"
+"""What the store of where all readers look together is called, beside those of the teachers."""
 CALIBRATION_SHARDS = 8
 """Shards that a calibration is fitted on at most; two parameters need no more."""
 

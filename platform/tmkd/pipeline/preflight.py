@@ -10,6 +10,7 @@ from tmkd.errors import UserError
 from tmkd.models.build import check_base
 from tmkd.models.folders import local_folder
 from tmkd.pipeline.recipe import Recipe
+from tmkd.tasks.tokens import vocabulary_fingerprint
 from tmkd.teachers.classes import match_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
@@ -39,6 +40,8 @@ def _check_student(recipe: Recipe) -> None:
     check_base(folder, recipe.student.layers, recipe.student.max_length, "student")
     if recipe.corpus.task == "span":
         _check_windows(recipe.student_reader(), folder, "student and reading")
+    if recipe.finetune.attention:
+        _check_attention(recipe, folder)
     if (
         recipe.corpus.task == "pair"
         and recipe.student.pooling == "match"
@@ -47,6 +50,18 @@ def _check_student(recipe: Recipe) -> None:
         raise UserError(
             f"student.pooling: match needs a separator token, and the tokenizer of {folder} has none; use mean"
         )
+
+
+def _check_attention(recipe: Recipe, student: Path) -> None:
+    """Where readers look is counted in tokens, so that they and the student must cut text alike."""
+    wanted = vocabulary_fingerprint(load_tokenizer(student))
+    for name, entry in recipe.teachers.items():
+        folder = local_folder(entry.model, f"teachers.{name}.model")
+        if vocabulary_fingerprint(load_tokenizer(folder)) != wanted:
+            raise UserError(
+                f"finetune.attention: {recipe.finetune.attention:g}, but the tokenizer of teachers.{name} ({folder}) is "
+                f"not that of student.base ({student}); take models of one tokenizer, or set finetune.attention to 0"
+            )
 
 
 def _check_windows(config: TeacherConfig, folder: Path, key: str) -> None:

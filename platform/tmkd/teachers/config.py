@@ -100,6 +100,12 @@ class TeacherConfig(Config):
         ge=0,
         description="span_reader only: tokens that a window of a long context shares with the one before",
     )
+    top_logits: int | None = Field(
+        default=None,
+        ge=1,
+        description="span_reader only: of a context keep so many of the best start and end logits and the mass of the "
+        "rest, for huge corpora; null keeps all",
+    )
     runtime: Literal["auto", "torch", "onnx"] = Field(
         default="auto", description="what computes; onnx (ONNX Runtime, CPUs only) needs the extra tmkd[onnx]"
     )

@@ -14,9 +14,10 @@ KINDS: dict[str, str] = {
     "span_reader": "tmkd.teachers.span_reader:SpanReader",
 }
 """Kind in a recipe -> class, imported when it is first used (so that a recipe is checked without torch)."""
+OWN_KINDS = {"reader_attention": "tmkd.teachers.reader_attention:ReaderAttention"}
+"""Kinds that no recipe names: the platform makes them out of a recipe's teachers."""
 
-
-TASKS = {"classifier": "pair", "bi_encoder": "pair", "span_reader": "span"}
+TASKS = {"classifier": "pair", "bi_encoder": "pair", "span_reader": "span", "reader_attention": "span"}
 """Kind -> task of the corpora that it labels."""
 
 
@@ -27,6 +28,6 @@ def kinds_for(task: str) -> list[str]:
 
 def teacher_class(kind: str) -> type[Teacher]:
     """Return the class of a kind of teacher."""
-    module, name = KINDS[kind].split(":")
+    module, name = (KINDS | OWN_KINDS)[kind].split(":")
     loaded: type[Teacher] = getattr(importlib.import_module(module), name)
     return loaded

@@ -51,8 +51,8 @@ class SpanReader(Teacher):
     @classmethod
     def describe(cls, config: TeacherConfig, folder: Path, tokenizer: PreTrainedTokenizerBase) -> Card:
         check_windows(config, tokenizer)
-        facts = {"overlap": config.overlap, "max_question_tokens": config.max_question_tokens}
-        return Card(2, None, {**model_facts(folder, tokenizer), **facts})
+        kept = {} if config.top_logits is None else {"top_logits": config.top_logits}
+        return Card(2, None, {**model_facts(folder, tokenizer), **window_facts(config), **kept})
 
     @classmethod
     def load(cls, config: TeacherConfig, folder: Path, host: Host) -> SpanReader:
@@ -71,13 +71,9 @@ class SpanReader(Teacher):
         cut = cut_windows(self._runtime.features.template, self.config, question, passage)
         rows = len(passage)
 
-        def report(done: int) -> None:
-            progress(rows * done // max(1, len(cut.row)))
-
-        found = self._runtime.run(cut.question, cut.context, progress=report)
+        found = self._runtime.run(cut.question, cut.context, progress=cut.contexts_done(rows, progress))
         faults = {int(cut.row[window]): reason for window, reason in found.faults.items()}
-        begins = np.searchsorted(cut.row, np.arange(rows + 1))  # windows of a row stand together
-        heard = [self._heard(cut, slice(*begins[row : row + 2]), found.values) for row in range(rows)]
+        heard = [self._heard(cut, mine, found.values) for mine in cut.of_each(rows)]
         null = np.array([score for _, score in heard], dtype=np.float32)
         return Scored(SpanLogits.of([tokens for tokens, _ in heard], null), faults)
 
@@ -87,6 +83,11 @@ class SpanReader(Teacher):
         spans, first = cut.spans[mine], cut.first[mine]
         said = [logits[w, first[w] : first[w] + stop - start] for w, (start, stop) in enumerate(spans)]
         return merge(spans, int(spans[-1, 1]), said), float(logits[:, 0].sum(axis=1).min())
+
+
+def window_facts(config: TeacherConfig) -> dict[str, int]:
+    """Return what a reader's labels depend on beside its weights: how it cuts contexts."""
+    return {"overlap": config.overlap, "max_question_tokens": config.max_question_tokens}
 
 
 def check_windows(config: TeacherConfig, tokenizer: PreTrainedTokenizerBase) -> None:
@@ -117,6 +118,15 @@ class Windows:
     spans: IntArray
     first: IntArray
 
+    def of_each(self, rows: int) -> list[slice]:
+        """Return which windows are each of the ``rows`` contexts'."""
+        begins = np.searchsorted(self.row, np.arange(rows + 1))  # windows of a row stand together
+        return [slice(*begins[row : row + 2]) for row in range(rows)]
+
+    def contexts_done(self, rows: int, progress: Progress) -> Progress:
+        """Return what turns windows done into contexts done."""
+        return lambda done: progress(rows * done // max(1, len(self.row)))
+
 
 def cut_windows(template: Template, config: TeacherConfig, question: Ragged, context: Ragged) -> Windows:
     """Cut every context into the windows in which a reader sees it, the question before each of them."""
@@ -132,11 +142,6 @@ def cut_windows(template: Template, config: TeacherConfig, question: Ragged, con
             spans.append((start, stop))
             first.append(before + len(words))
     return Windows(
-        _ragged(asked, question), _ragged(texts, context), np.array(rows, np.int64),
+        Ragged.of(asked, question.values.dtype), Ragged.of(texts, context.values.dtype), np.array(rows, np.int64),
         np.array(spans, np.int64).reshape(-1, 2), np.array(first, np.int64),
     )  # fmt: skip
-
-
-def _ragged(rows: list[np.ndarray], like: Ragged) -> Ragged:
-    offsets = np.concatenate([[0], np.cumsum([len(row) for row in rows])]).astype(np.int64)
-    return Ragged(np.concatenate(rows) if rows else like.values[:0], offsets)

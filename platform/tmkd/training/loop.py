@@ -54,9 +54,12 @@ class StageRun:
             # The backward pass of torch's fused attention is several times slower there. In fp32 it stays: plain
             # attention's batched products differ in the last bit from run to run.
             self.model.set_attn_implementation("eager")
+        if stage.learns_attention:  # fused attention keeps its weights to itself
+            self.model.set_attn_implementation("eager")
         self.lesson = LESSONS[stage.task]
         self.rows = self.lesson.rows(stage, plan.workspace, self.tokenizer, plan.engine.shuffle_shards)
-        self.engine = engine.start(HeadersOf(self.model), stage.schedule, plan.engine, stage.steps, self.world, device)
+        headers = HeadersOf(self.model, stage.learns_attention)
+        self.engine = engine.start(headers, stage.schedule, plan.engine, stage.steps, self.world, device)
         self.first_step, self.history = checkpoints.restore(self.engine, self.key)
         self.validation = Validation.of(stage, plan.workspace, self.tokenizer, plan.engine)
         self.post = progress_poster(plan.progress) if self.rank == 0 else lambda done, total: None

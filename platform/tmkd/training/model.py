@@ -15,6 +15,7 @@ from tmkd.models.headed import Student
 from tmkd.models.span_student import StudentForQuestionAnswering
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN
+from tmkd.objectives.span_terms import ATTENTION
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace
 
@@ -25,16 +26,22 @@ class HeadersOf(nn.Module):
     """Gives the logits of every header by name, [B, C] or of spans [B, L, 2].
 
     A plain Hugging Face classifier has one header, ``golden``.
+
+    Args:
+        model: the model.
+        attention: whether, while it trains, a span student's last self-attention [B, H, L, L] comes as `ATTENTION`.
     """
 
-    def __init__(self, model: PreTrainedModel) -> None:
+    def __init__(self, model: PreTrainedModel, attention: bool = False) -> None:
         super().__init__()
         self.model = model
+        self.attention = attention
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         if isinstance(self.model, StudentForQuestionAnswering):
-            segments = inputs.get("token_type_ids")
-            return self.model.header_logits(inputs["input_ids"], inputs["attention_mask"], segments)[0]
+            looking = self.attention and self.training
+            logits, attentions = self.model.header_logits(**inputs, output_attentions=looking)
+            return logits if attentions is None else {**logits, ATTENTION: attentions[-1]}
         if isinstance(self.model, StudentForSequenceClassification):
             return self.model.header_logits(**inputs)
         logits = self.model(**inputs).logits.float()

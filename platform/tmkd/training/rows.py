@@ -77,5 +77,4 @@ class Rows(ABC, Generic[Shard]):
 def gather(columns: Sequence[Ragged], rows: Sequence[int]) -> Ragged:
     """Return one row of each column as a column of their own."""
     texts = [column.row(row) for column, row in zip(columns, rows, strict=True)]
-    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
-    return Ragged(np.concatenate(texts), offsets)
+    return Ragged.of(texts, columns[0].values.dtype)

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from tmkd.errors import UserError
 from tmkd.objectives.span_terms import SpanTargets
 from tmkd.soft_labels.golden import golden_path, read_answers
 from tmkd.soft_labels.join import check_ids
-from tmkd.soft_labels.store import LabelStore
 from tmkd.tasks.features import Ragged
 from tmkd.tasks.span_confusion import confusing_answer
-from tmkd.tasks.span_logits import SpanLogits
-from tmkd.tasks.span_projection import Grid, project
-from tmkd.tasks.tokens import read_grids
+from tmkd.tasks.span_mean import mean_logits
+from tmkd.tasks.span_projection import Grid
 from tmkd.tasks.windows import window_around, windows
 from tmkd.training.order import RowRefs
 from tmkd.training.rows import MicroBatch, Rows, gather
+from tmkd.training.span_signals import Said, maps_of, readers_of
 from tmkd.training.stage import Reading
 from tmkd.workspace import corpus_folder
 
@@ -42,6 +40,8 @@ class SpanRow:
         golden: first and last place of the golden answer; -1 where nobody has judged or it is not in the window.
         confusing: the same of the readers' most confusing answer; -1 where there is none.
         soft: header -> float32 [window, 2], start and end logits of its readers, and float32 [2] of no answer.
+        asked: tokens of the question.
+        attention: where the readers look, float32 [window, asked]; None without such a term.
     """
 
     window: tuple[int, int]
@@ -49,6 +49,8 @@ class SpanRow:
     golden: tuple[int, int]
     confusing: tuple[int, int]
     soft: dict[str, tuple[FloatArray, FloatArray]]
+    asked: int
+    attention: FloatArray | None
 
 
 @dataclass(frozen=True)
@@ -100,10 +102,11 @@ class SpanRows(Rows[SpanShard]):
                     soft[header][index, NULL_PLACE] = null
         return SpanTargets(
             golden=torch.tensor([row.golden for row in rows]) if self.stage.golden else None,
-            confusing=torch.tensor([row.confusing for row in rows]) if self.reading.candidates else None,
+            confusing=torch.tensor([row.confusing for row in rows]) if self.reading.confusing else None,
             soft={header: torch.from_numpy(values) for header, values in soft.items()},
             allowed=torch.from_numpy(allowed),
             weight=torch.from_numpy(weights),
+            **(_looks(rows, length, len(self.template.parts[0])) if self.reading.attention else {}),
         )
 
     def read(self, shard: str) -> SpanShard:
@@ -111,11 +114,12 @@ class SpanRows(Rows[SpanShard]):
         ids, question = self.tokens.read(stage.split, shard, "question")
         _, context = self.tokens.read(stage.split, shard, "context")
         starts, ends = self.tokens.grids(stage.split, shard)
-        readers = self._readers(shard, ids)
+        readers = readers_of(stage, self.workspace, shard, ids)
         answers = read_answers(self.workspace, stage.corpus, stage.split, shard)
         if answers is not None:
             check_ids(ids, answers.ids, self.workspace.show(golden_path(stage.corpus, stage.split, shard)))
-        texts = self._texts(shard) if self.reading.candidates else [""] * len(ids)
+        texts = self._texts(shard) if self.reading.confusing else [""] * len(ids)
+        maps = maps_of(stage, self.workspace, self.tokens.folder, shard, ids) if self.reading.attention else None
         asked = _cut(question, [(0, min(n, self.reading.max_question_tokens)) for n in question.lengths])
         rows, usable = [], []
         for row in range(len(ids)):
@@ -123,6 +127,8 @@ class SpanRows(Rows[SpanShard]):
             golden = answers.answers[row] if answers is not None else None
             says = {name: reader.on(row, grid) for name, reader in readers.items()}
             found = self._row(grid, len(asked.row(row)), golden, says, texts[row])
+            if maps is not None:
+                found = replace(found, attention=maps.row(row)[slice(*found.window)])
             rows.append(found)
             usable.append(self._is_usable(found, says))
         return SpanShard(asked, _cut(context, [row.window for row in rows]), rows, np.array(usable, dtype=np.float32))
@@ -139,49 +145,27 @@ class SpanRows(Rows[SpanShard]):
         if golden == [] and self.reading.unanswerable:
             place = (NULL_PLACE, NULL_PLACE)
         confusing = None
-        if answer is not None and self.reading.candidates:
-            each = [said.tokens for said in says.values() if said.scored]
+        if answer is not None and self.reading.confusing is not None:
+            each = [says[name].tokens for name in self.reading.confusing.teachers if says[name].scored]
             confusing = confusing_answer(each, grid, text, golden or [], self.reading.candidates)
         return SpanRow(
             (start, stop), before, place, _inside(confusing, start, stop, before),
-            {header: self._mean(header, says, start, stop) for header in self.stage.signals},
+            {header: self._mean(header, says, start, stop) for header in self.stage.signals}, asked, None,
         )  # fmt: skip
 
     def _mean(self, header: str, says: Mapping[str, Said], start: int, stop: int) -> tuple[FloatArray, FloatArray]:
-        """Return logits [window, 2], and [2] of no answer, whose softmax at tau is the mean of the readers'.
-
-        They are tau log mean_t softmax(z_t / tau); of one reader, its own logits.
-        """
+        """Return logits [window, 2], and [2] of no answer, of the readers that a header learns from, together."""
         each = []
         for teacher in self.stage.signals[header].teachers:
             tokens, null = says[teacher].tokens[start:stop], np.full((1, 2), says[teacher].null / 2, np.float32)
             each.append(np.concatenate([tokens, null if self.reading.unanswerable else null[:0]]))
-        if len(each) == 1:
-            mean = each[0]
-        else:
-            scaled = [logits / self.reading.temperature for logits in each]
-            logs = [logits - np.logaddexp.reduce(logits, axis=0, keepdims=True) for logits in scaled]
-            mean = self.reading.temperature * (np.logaddexp.reduce(np.stack(logs), axis=0) - np.log(len(logs)))
-        inside = stop - start
-        null_share = mean[inside] if self.reading.unanswerable else np.full(2, -np.inf, np.float32)
-        return mean[:inside].astype(np.float32), null_share.astype(np.float32)
+        mean, inside = mean_logits(each, self.reading.temperature), stop - start
+        return mean[:inside], mean[inside] if self.reading.unanswerable else np.full(2, -np.inf, np.float32)
 
     def _is_usable(self, row: SpanRow, says: Mapping[str, Said]) -> bool:
         golden = not self.stage.golden or row.golden != NOWHERE
-        return golden and all(said.scored for said in says.values())
-
-    def _readers(self, shard: str, ids: IntArray) -> dict[str, Reader]:
-        stage = self.stage
-        readers = {}
-        for name in sorted({teacher for signal in stage.signals.values() for teacher in signal.teachers}):
-            store = LabelStore(self.workspace, stage.corpus, stage.split, name)
-            found, labels = store.read_spans(shard)
-            check_ids(ids, found, store.location(shard))
-            vocabulary = str((store.identity or {})["vocabulary"])
-            fingerprint = stage.fingerprints[stage.split]
-            grids = read_grids(self.workspace, vocabulary, fingerprint, stage.split, shard)
-            readers[name] = Reader(store.location(shard), labels, *grids)
-        return readers
+        looked = row.attention is None or row.attention.shape == (row.window[1] - row.window[0], row.asked)
+        return golden and looked and all(said.scored for said in says.values())
 
     def _texts(self, shard: str) -> list[str]:
         path = f"{corpus_folder(self.stage.corpus, self.stage.split)}/{shard}"
@@ -189,36 +173,24 @@ class SpanRows(Rows[SpanShard]):
         return texts
 
 
-@dataclass(frozen=True)
-class Said:
-    """What one reader says of one context, on the tokens of the model that learns: [T, 2], and no answer's score."""
+def _looks(rows: Sequence[SpanRow], length: int, before: int) -> dict[str, torch.Tensor]:
+    """Return which tokens are the context's and the question's, bool [B, L], and the readers' attention [B, L, L].
 
-    tokens: FloatArray
-    null: float
-
-    @property
-    def scored(self) -> bool:
-        return bool(np.isfinite(self.null))
-
-
-@dataclass(frozen=True)
-class Reader:
-    """One reader's labels of a shard (whose file is ``where``), and where its own tokens lie."""
-
-    where: str
-    labels: SpanLogits
-    starts: Ragged
-    ends: Ragged
-
-    def on(self, row: int, target: Grid) -> Said:
-        """Carry what it says of a row over to another tokenizer's tokens."""
-        null = float(self.labels.null[row])
-        if not np.isfinite(null):
-            return Said(np.zeros((len(target), 2), np.float32), null)
-        source = Grid(self.starts.row(row).astype(np.int64), self.ends.row(row).astype(np.int64))
-        if len(source) != len(self.labels.row(row)):
-            raise UserError(f"{self.where}: row {row} differs in length from its tokens; label again with --relabel")
-        return Said(project(self.labels.row(row), source, target), null)
+    The question starts at place ``before``.
+    """
+    context, question = (np.zeros((len(rows), length), dtype=bool) for _ in range(2))
+    attention = np.zeros((len(rows), length, length), np.float32)
+    for index, row in enumerate(rows):
+        inside = slice(row.first, row.first + row.window[1] - row.window[0])
+        asked = slice(before, before + row.asked)
+        context[index, inside], question[index, asked] = True, True
+        if row.attention is not None and row.attention.size:
+            attention[index, inside, asked] = row.attention
+    return {
+        "context": torch.from_numpy(context),
+        "question": torch.from_numpy(question),
+        "attention": torch.from_numpy(attention),
+    }
 
 
 def _answer_tokens(grid: Grid, golden: list[dict[str, int | str]] | None) -> tuple[int, int] | None:
@@ -244,6 +216,4 @@ def _inside(tokens: tuple[int, int] | None, start: int, stop: int, before: int) 
 
 
 def _cut(column: Ragged, parts: Sequence[tuple[int, int]]) -> Ragged:
-    texts = [column.row(row)[start:stop] for row, (start, stop) in enumerate(parts)]
-    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
-    return Ragged(np.concatenate(texts) if texts else column.values[:0], offsets)
+    return Ragged.of([column.row(row)[start:stop] for row, (start, stop) in enumerate(parts)], column.values.dtype)

@@ -44,14 +44,18 @@ class Reading:
         overlap: tokens that a window of a long context shares with the one before.
         unanswerable: whether there are contexts without an answer (SQuAD 2.0).
         temperature: tau of the soft labels.
-        candidates: K, of each reader's best answers those that may be the most confusing one; 0 = no such term.
+        candidates: K, of each reader's best answers those that may be the most confusing one.
+        confusing: the readers whose most confusing answer is avoided; None = no such term.
+        attention: the store of where they look together; None = no such term.
     """
 
     max_question_tokens: int = 64
     overlap: int = 128
     unanswerable: bool = False
     temperature: float = 1.0
-    candidates: int = 0
+    candidates: int = 4
+    confusing: Signal | None = None
+    attention: Signal | None = None
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,7 @@ class Stage:
         classes: names of the classes.
         signals: header -> its soft labels; empty for golden labels alone.
         golden: whether golden labels are learned.
-        weights: of the terms ``golden`` and ``soft``.
+        weights: of the terms ``golden`` and ``soft``, of spans also ``answer`` and ``attention``.
         base: model folder (local) to cut a student from; None inherits ``starts_from``.
         base_identity: fingerprint of its weights and vocabulary, wherever it lies.
         starts_from: folder of the workspace whose model is inherited.
@@ -106,6 +110,10 @@ class Stage:
     @property
     def task(self) -> str:
         return "span" if self.reading else "pair"
+
+    @property
+    def learns_attention(self) -> bool:
+        return self.reading is not None and self.reading.attention is not None
 
     @property
     def rows(self) -> int:

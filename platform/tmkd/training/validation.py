@@ -37,7 +37,10 @@ class Validation:
         """Read (at most 2,048 rows of) the validation split; None where there is none."""
         if not stage.validation or not config.validations:
             return None
-        split = dataclasses.replace(stage, split="validation", shards=stage.validation, signals={}, golden=True)
+        reading = stage.reading and dataclasses.replace(stage.reading, confusing=None, attention=None)
+        split = dataclasses.replace(
+            stage, split="validation", shards=stage.validation, signals={}, golden=True, reading=reading
+        )
         lesson = LESSONS[stage.task]
         rows = lesson.rows(split, workspace, tokenizer, 1)
         refs = _first_rows(list(stage.validation.values()), MAX_ROWS)

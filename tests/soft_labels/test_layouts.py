@@ -118,7 +118,7 @@ def test_rows_without_a_score_stay_so_among_the_best(tmp_path) -> None:
 
 def test_one_task_s_labels_are_not_read_as_another_s(store) -> None:
     store.publish(SHARD, np.arange(4), spans())
-    with pytest.raises(UserError, match="not class logits"):
+    with pytest.raises(UserError, match="holds no class logits"):
         store.read(SHARD)
     with pytest.raises(UserError, match="holds no attention"):
         store.read_attention(SHARD)

@@ -59,8 +59,8 @@ def _check_attention(recipe: Recipe, student: Path) -> None:
         folder = local_folder(entry.model, f"teachers.{name}.model")
         if vocabulary_fingerprint(load_tokenizer(folder)) != wanted:
             raise UserError(
-                f"finetune.attention: {recipe.finetune.attention:g}, but the tokenizer of teachers.{name} ({folder}) is "
-                f"not that of student.base ({student}); take models of one tokenizer, or set finetune.attention to 0"
+                f"finetune.attention: {recipe.finetune.attention:g}, but the tokenizer of teachers.{name} ({folder}) "
+                f"is not that of student.base ({student}); take models of one tokenizer, or set finetune.attention to 0"
             )
 
 

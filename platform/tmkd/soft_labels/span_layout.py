@@ -1,9 +1,9 @@
 """Start and end logits in Parquet: all of them, or the best k and the mass of the rest.
 
 All: ``start`` and ``end list<float16>``, a number a token of the context, and ``null float``. The best k of either
-side: ``start`` and ``end list<float16>``, their places ``start_at`` and ``end_at list<int32>``, the log of the sum of the
-others' exponentials ``start_rest`` and ``end_rest float``, ``tokens int32`` and ``null float``. Whoever reads them finds
-the rest spread evenly, so that the probabilities of the best k are those of the reader.
+side: ``start`` and ``end list<float16>``, their places ``start_at`` and ``end_at list<int32>``, the log of the sum of
+the others' exponentials ``start_rest`` and ``end_rest float``, ``tokens int32`` and ``null float``. Whoever reads them
+finds the rest spread evenly, so that the probabilities of the best k are those of the reader.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def from_columns(table: pa.Table) -> SpanLogits:
 def _best(labels: SpanLogits, scored: Mask, side: int, top: int) -> dict[str, pa.Array]:
     name = SIDES[side]
     places, values, rest, kept = [], [], np.full(len(labels), -np.inf, np.float32), np.zeros(len(labels), np.int64)
-    for row in np.flatnonzero(scored):
+    for row in np.flatnonzero(scored).tolist():
         logits = labels.row(row)[:, side]
         order = np.argsort(-logits, kind="stable")
         best = np.sort(order[:top])

@@ -12,7 +12,7 @@ import json
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,6 +27,7 @@ from tmkd.workspace import HASH_SUFFIX, Workspace, fingerprint, labels_folder
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
+Kind = TypeVar("Kind")
 IDENTITY_FILE = "store.json"
 MANIFEST_FILE = "manifest.json"
 MADE_BY = b"tmkd.store"
@@ -158,10 +159,7 @@ class LabelStore:
         Raises:
             UserError: if it has not been labelled, the file cannot be read, or spans were read there.
         """
-        ids, labels = self._read(shard)
-        if not isinstance(labels, np.ndarray):
-            raise UserError(f"{self.location(shard)}: holds what span readers say, not class logits")
-        return ids, labels
+        return self._read_as(np.ndarray, "class logits", shard)
 
     def read_spans(self, shard: str) -> tuple[IntArray, SpanLogits]:
         """Return ids int64 [n] and what a span reader says of a shard; no tokens and a NaN null without a score.
@@ -169,10 +167,7 @@ class LabelStore:
         Raises:
             UserError: if it has not been labelled, the file cannot be read, or pairs were classified there.
         """
-        ids, labels = self._read(shard)
-        if not isinstance(labels, SpanLogits):
-            raise UserError(f"{self.location(shard)}: holds no start and end logits of a span reader")
-        return ids, labels
+        return self._read_as(SpanLogits, "start and end logits of a span reader", shard)
 
     def read_attention(self, shard: str) -> tuple[IntArray, AttentionMaps]:
         """Return ids int64 [n] and where span readers look in a shard's contexts; maps of [0, 0] without a score.
@@ -180,10 +175,7 @@ class LabelStore:
         Raises:
             UserError: if it has not been labelled, the file cannot be read, or it holds other labels.
         """
-        ids, labels = self._read(shard)
-        if not isinstance(labels, AttentionMaps):
-            raise UserError(f"{self.location(shard)}: holds no attention of span readers")
-        return ids, labels
+        return self._read_as(AttentionMaps, "attention of span readers", shard)
 
     def scored(self, shard: str) -> tuple[IntArray, npt.NDArray[np.bool_]]:
         """Return ids int64 [n] of a shard, and of each row whether it has a score."""
@@ -193,6 +185,12 @@ class LabelStore:
     def rejected(self, shard: str) -> int:
         """Return how many rows of a shard the teacher could not score."""
         return int((~self.scored(shard)[1]).sum())
+
+    def _read_as(self, kind: type[Kind], called: str, shard: str) -> tuple[IntArray, Kind]:
+        ids, labels = self._read(shard)
+        if not isinstance(labels, kind):
+            raise UserError(f"{self.location(shard)}: holds no {called}, but labels of another kind")
+        return ids, labels
 
     def _read(self, shard: str) -> tuple[IntArray, Labels]:
         path = self._path(shard)

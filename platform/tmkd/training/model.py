@@ -40,8 +40,8 @@ class HeadersOf(nn.Module):
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         if isinstance(self.model, StudentForQuestionAnswering):
             looking = self.attention and self.training
-            logits, attentions = self.model.header_logits(**inputs, output_attentions=looking)
-            return logits if attentions is None else {**logits, ATTENTION: attentions[-1]}
+            pointers, attentions = self.model.header_logits(**inputs, output_attentions=looking)
+            return pointers if attentions is None else {**pointers, ATTENTION: attentions[-1]}
         if isinstance(self.model, StudentForSequenceClassification):
             return self.model.header_logits(**inputs)
         logits = self.model(**inputs).logits.float()

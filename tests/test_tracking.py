@@ -13,6 +13,7 @@ import pytest
 
 from tmkd import console, tracking
 from tmkd.tracking.connection import SQLITE, locate
+from tmkd.tracking.pair_model import pair_model
 from tmkd.workspace import Workspace
 
 
@@ -155,7 +156,7 @@ def test_an_unreachable_server_costs_one_warning_and_little_time(workspace, monk
         run.params({"a": 1})
         run.curve("loss", [(1, 1.0)])
         run.text("x", "recipe.yaml")
-        assert run.model(Path("nowhere"), [("q", "p")]) is None
+        assert run.model(lambda: pair_model(Path("nowhere"), [("q", "p")])) is None
     assert time.monotonic() - started < 15
     assert len(warnings) == 1
     assert "127.0.0.1:9" in warnings[0]
@@ -216,7 +217,7 @@ def test_a_model_is_logged_with_signature_and_predicts_when_loaded(tracker, clie
 
     examples = [("what is a shard?", "A shard is a file of rows."), ("who wrote it?", "Nobody knows.")]
     with tracker.run("student") as run:
-        uri = run.model(model_folder, examples)
+        uri = run.model(lambda: pair_model(model_folder, examples))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracker.connection.uri)
     loaded = mlflow.pyfunc.load_model(uri)
     assert loaded.metadata.signature.inputs.input_names() == ["question", "passage"]

@@ -16,8 +16,7 @@ from tmkd.evaluation.speed import measure_pairs_per_second
 from tmkd.models.folders import fetch
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
-from tmkd.tasks.features import Ragged
-from tmkd.tasks.span_projection import Grid
+from tmkd.tasks.span_projection import grids_of
 from tmkd.tasks.tokens import TokenCache, tokenize, tokenize_whole
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
@@ -66,12 +65,6 @@ class SpanMeasured:
 def measure_spans(task: SpanTask) -> SpanMeasured:
     """Read the split with every student and time every model, alone on its device, one after the other."""
     return run_alone(_measure, task, "reading and timing", task.models)
-
-
-def grids_of(starts: Ragged, ends: Ragged) -> list[Grid]:
-    """Return the places of every row's tokens."""
-    rows = range(len(starts))
-    return [Grid(starts.row(row).astype(np.int64), ends.row(row).astype(np.int64)) for row in rows]
 
 
 def _measure(task: SpanTask, threads: int) -> SpanMeasured:

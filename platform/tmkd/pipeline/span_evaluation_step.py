@@ -19,6 +19,7 @@ from tmkd.errors import UserError
 from tmkd.evaluation import report, table
 from tmkd.evaluation.intervals import Interval, Run, difference, recovered_gap
 from tmkd.evaluation.intervals import mean as mean_interval
+from tmkd.evaluation.paired_test import p_value
 from tmkd.evaluation.predictions import FILE
 from tmkd.evaluation.questions import question_codes
 from tmkd.evaluation.span_answers import (
@@ -29,7 +30,7 @@ from tmkd.evaluation.span_answers import (
     span_quality,
     worst_of_variants,
 )
-from tmkd.evaluation.span_scoring import SpanMeasured, SpanTask, grids_of, measure_spans
+from tmkd.evaluation.span_scoring import SpanMeasured, SpanTask, measure_spans
 from tmkd.evaluation.table import ModelRow, model_name
 from tmkd.models.student_config import AGGREGATE
 from tmkd.pipeline.context import Context
@@ -39,6 +40,7 @@ from tmkd.pipeline.student_step import ensure_students
 from tmkd.pipeline.teacher_step import ensure_labels, teacher_folder
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
+from tmkd.tasks.span_projection import grids_of
 from tmkd.tasks.tokens import read_grids
 from tmkd.workspace import corpus_folder
 
@@ -225,10 +227,12 @@ def _report(context: Context, split: SpanSplit, measured: SpanMeasured, key: str
     rows, quality = [line.row for line in lines], {line.row.model: line.quality for line in lines}
     path = _publish_answers(context, split, {line.row.model: line.answers for line in lines})
     intervals = _intervals(context, split, quality)
+    sureness = _p_values(quality)
     words = _by_question_word(split, quality)
     notes = [f"{len(np.unique(split.keys)):,} questions, {split.title}."]
     if split.variants:
         notes[0] += f" Of the {len(split.judged):,} variants of them each question's worst answer counts."
+    notes += [f"{name}: p = {p:.4f} (paired randomisation test)." for name, p in sureness.items()]
     notes += [f"F1 of {word} ({count:,}): {scores}" for word, count, scores in words]
     result = report.publish(context.workspace, split.where, rows, path, intervals, notes)
     table.show(rows, split.title)
@@ -236,14 +240,15 @@ def _report(context: Context, split: SpanSplit, measured: SpanMeasured, key: str
         show_table("F1 by question word", ["question", "number", "F1"], [list(row) for row in words])
     note(f"  {notes[0]}")
     for name, interval in intervals.items():
-        note(f"  {name}: {interval or 'cannot be formed (the ensemble is not ahead of the baseline)'}")
+        sure = f", p = {sureness[name]:.4f}" if name in sureness else ""
+        note(f"  {name}: {interval or 'cannot be formed (the ensemble is not ahead of the baseline)'}{sure}")
     prefix = f"{key}/" if key else ""
     context.run.metrics(
         {f"{prefix}{row.model}/{name}": getattr(row, name) for row in rows for name in ("exact_match", "f1")}
         | {f"{row.model}/pairs_per_second": row.pairs_per_second for row in rows if row.pairs_per_second}
         | {f"{prefix}{name}": interval.estimate for name, interval in intervals.items() if interval}
     )
-    return result
+    return {**result, "p_values": sureness}
 
 
 def _publish_answers(context: Context, split: SpanSplit, answers: Mapping[str, list[str]]) -> str:
@@ -271,8 +276,19 @@ def _intervals(context: Context, split: SpanSplit, quality: Mapping[str, SpanQua
             found[f"F1 of {name}"] = mean_interval(runs, name, count, seed)
     if student in quality and "baseline" in quality:
         found["F1 of student - baseline"] = difference(runs, student, "baseline", count, seed)
+        found["F1 of student - ensemble"] = difference(runs, student, "ensemble", count, seed)
         found["recovered gap"] = recovered_gap(runs, student, "baseline", "ensemble", count, seed)
     return found
+
+
+def _p_values(quality: Mapping[str, SpanQuality]) -> dict[str, float]:
+    """Tell how surely the student differs from the baseline and from the ensemble, question by question."""
+    student = model_name("student", "", "finetuned", AGGREGATE)
+    return {
+        f"F1 of student - {other}": p_value(quality[student].overlap - quality[other].overlap)
+        for other in ("baseline", "ensemble")
+        if student in quality and other in quality
+    }
 
 
 def _by_question_word(split: SpanSplit, quality: Mapping[str, SpanQuality]) -> list[tuple[str, int, str]]:

@@ -11,13 +11,15 @@ from tmkd.models.build import StudentShape
 from tmkd.models.folders import fetch
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.labels import ATTENTION_STORE, base_identity, golden_identity, reading, signal, signals
+from tmkd.tracking.folder_model import FolderModel
+from tmkd.tracking.pair_model import pair_model
 from tmkd.training.config import Schedule
 from tmkd.training.plan import finished
 from tmkd.training.run import train
 from tmkd.training.stage import Reading, Signal, Stage
 
 EXAMPLES = (("how do I read a file?", "Open it and call read()."), ("how do I read a file?", "The sky is blue."))
-"""Pairs that MLflow keeps beside the model, so that its signature is known."""
+"""Pairs that MLflow keeps beside the model, so that whoever finds it there sees what it takes."""
 
 
 def has_stage_1(context: Context, corpus: CorpusManifest) -> bool:
@@ -164,9 +166,20 @@ def _ensure(context: Context, step: str, stages: list[Stage]) -> list[dict[str, 
         child.params(_params(stages))
         tracked = [dataclasses.replace(stage, tracked=child if len(stages) == 1 else None) for stage in stages]
         found = train(tracked, context.recipe.training, context.workspace, context.recipe.run_name, stages[0].name)
-        if len(stages) == 1 and context.recipe.corpus.task == "pair":
-            child.model(fetch(context.workspace, stages[0].output), EXAMPLES, name=stages[0].name)
+        if len(stages) == 1 and stages[0].headers:
+            child.model(lambda: _described(context, stages[0]), name=stages[0].name)
     return found
+
+
+def _described(context: Context, stage: Stage) -> FolderModel:
+    """Return what MLflow is told of a finished student."""
+    folder, recipe = fetch(context.workspace, stage.output), context.recipe
+    if stage.task == "pair":
+        return pair_model(folder, EXAMPLES)
+    from tmkd.evaluation.span_model import span_model  # not above: pairs need none of a reader's rooms
+
+    reading = recipe.reading
+    return span_model(folder, recipe.student_reader(), reading.max_answer_tokens, reading.unanswerable, EXAMPLES)
 
 
 def _params(stages: list[Stage]) -> dict[str, Any]:

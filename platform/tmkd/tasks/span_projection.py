@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from tmkd.tasks.features import Ragged
+
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
 
@@ -44,6 +46,12 @@ class Grid:
         first, last = self.starting(np.array([start]))[0], self.ending(np.array([stop - 1]))[0]
         inside = first <= last and self.ends[first] > start and self.starts[last] < stop
         return (int(first), int(last)) if inside else None
+
+
+def grids_of(starts: Ragged, ends: Ragged) -> list[Grid]:
+    """Return the places of every row's tokens."""
+    rows = range(len(starts))
+    return [Grid(starts.row(row).astype(np.int64), ends.row(row).astype(np.int64)) for row in rows]
 
 
 def project(logits: FloatArray, source: Grid, target: Grid) -> FloatArray:

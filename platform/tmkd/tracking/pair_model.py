@@ -1,29 +1,20 @@
-"""A pair classifier as an MLflow model: its Hugging Face folder, a signature, and this module as its loader.
-
-MLflow's ``transformers`` flavour cannot load an architecture of our own without ``trust_remote_code`` (it looks for the
-class in ``transformers`` itself, then in the config's ``auto_map``), and ``pyfunc`` objects are cloudpickled. A pyfunc
-model with a *loader module* stores neither code nor pickle, only the folder and this module's name. Serve it where
-``tmkd`` is installed: ``mlflow models serve --env-manager local``.
-"""
+"""A pair classifier as MLflow loads and runs it."""
 
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tmkd.tracking.folder_model import FolderModel
+
 if TYPE_CHECKING:
     import pandas as pd
-    from mlflow import MlflowClient
-    from mlflow.models import ModelSignature
 
 COLUMNS = ("question", "passage")
-REQUIREMENTS = ("mlflow", "torch", "transformers", "pandas")
 BATCH = 32
 
 
@@ -60,46 +51,13 @@ class PairScorer:
 
 
 def _load_pyfunc(data_path: str) -> PairScorer:
-    """Load what `log` stored; the name and signature are MLflow's."""
+    """Load what was stored; the name and signature are MLflow's."""
     return PairScorer(Path(data_path))
 
 
-def log(client: MlflowClient, run_id: str, folder: Path, examples: Sequence[tuple[str, str]], name: str) -> str:
-    """Store ``folder`` as an MLflow model of the run and return its ``models:/…`` URI.
-
-    The requirements are written, not inferred: inference starts a process that loads the model, 20 s and more.
-    """
-    import mlflow.pyfunc
-    import pandas as pd
-    from mlflow.entities import LoggedModelOutput, LoggedModelStatus
-    from mlflow.models import Model
-
-    experiment_id = client.get_run(run_id).info.experiment_id
-    logged = client.create_logged_model(experiment_id, name=name, source_run_id=run_id)
-    with tempfile.TemporaryDirectory() as parent:
-        path = Path(parent, "model")
-        mlflow.pyfunc.save_model(
-            path=str(path),
-            loader_module=__name__,
-            data_path=str(folder),
-            mlflow_model=Model(logged.artifact_location, run_id, model_uuid=logged.model_id, model_id=logged.model_id),
-            signature=_signature(folder),
-            input_example=pd.DataFrame(list(examples), columns=list(COLUMNS)),
-            pip_requirements=[f"{package}=={version(package)}" for package in REQUIREMENTS],
-            metadata={"tmkd_version": version("tmkd")},
-        )
-        client.log_model_artifacts(logged.model_id, str(path))
-    client.finalize_logged_model(logged.model_id, LoggedModelStatus.READY)
-    client.log_outputs(run_id, [LoggedModelOutput(logged.model_id, step=0)])
-    return f"models:/{logged.model_id}"
-
-
-def _signature(folder: Path) -> ModelSignature:
-    from mlflow.models import ModelSignature
-    from mlflow.types import ColSpec, DataType, Schema
-
+def pair_model(folder: Path, examples: Sequence[tuple[str, str]]) -> FolderModel:
+    """Describe the pair classifier in ``folder``, with a few (question, passage) pairs as its example."""
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
     labels = config.get("id2label") or {"0": "LABEL_0", "1": "LABEL_1"}
-    names = [labels[key] for key in sorted(labels, key=int)]
-    inputs = Schema([ColSpec(DataType.string, name) for name in COLUMNS])
-    return ModelSignature(inputs, Schema([ColSpec(DataType.float, name) for name in names]))
+    outputs = {labels[key]: "float" for key in sorted(labels, key=int)}
+    return FolderModel(folder, __name__, COLUMNS, outputs, examples)

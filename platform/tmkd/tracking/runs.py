@@ -12,11 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tmkd import console
+from tmkd.tracking import folder_model
 from tmkd.tracking.connection import SQLITE, Connection, locate
 from tmkd.workspace import Workspace, fingerprint
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+
+    from tmkd.tracking.folder_model import FolderModel
 
 T = TypeVar("T")
 PARENT_TAG = "mlflow.parentRunId"
@@ -82,21 +85,19 @@ class RunHandle:
 
         self._attempt("set tags", call)
 
-    def model(self, folder: Path, examples: Sequence[tuple[str, str]], name: str = "student") -> str | None:
-        """Log a saved Hugging Face pair classifier as an MLflow model with signature.
+    def model(self, describe: Callable[[], FolderModel], name: str = "student") -> str | None:
+        """Log a saved Hugging Face model as an MLflow model with signature.
 
         Args:
-            folder: what ``save_pretrained`` wrote (safetensors, config, tokenizer).
-            examples: a few (question, passage) pairs, kept as the model's input example.
+            describe: says what is logged; called only where there is a run to log it to.
             name: the model's name in MLflow.
 
         Returns:
             Its ``models:/…`` URI for ``mlflow.pyfunc.load_model``, or None if it could not be logged.
         """
-        from tmkd.tracking import pair_model
 
         def call(client: MlflowClient) -> str:
-            return pair_model.log(client, self._id, folder, examples, name)
+            return folder_model.log(client, self._id, describe(), name)
 
         return self._attempt(f"log the model {name}", call)
 

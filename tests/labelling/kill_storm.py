@@ -55,7 +55,7 @@ def storm(driver: list[str], environment: dict[str, str], kills: int, seed: int,
 
 def _victim(driver: int, rng: random.Random, driver_share: float, killed: Counter[str]) -> tuple[str, int | None]:
     """Return what to kill now: at random, but once the driver and once an actor before all else."""
-    workers = _workers()
+    workers = _workers(driver)
     if workers and not killed["driver"]:
         return "driver", driver
     actors = [pid for pid, title in workers if "MapWorker" in title]
@@ -72,20 +72,22 @@ def _victim(driver: int, rng: random.Random, driver_share: float, killed: Counte
     return "actor" if "MapWorker" in name else "task", pid
 
 
-def _raylet(driver: int) -> int | None:
-    """Return the pid of the raylet that this driver has started, if it did."""
+def _raylet(parent: int) -> int | None:
+    """Return the pid of the raylet that a process has started, if it did."""
     try:
-        children = psutil.Process(driver).children()
+        children = psutil.Process(parent).children()
         return next((child.pid for child in children if child.name() == "raylet"), None)
     except psutil.Error:
         return None
 
 
-def _workers() -> list[tuple[int, str]]:
-    """Return pid and title of the processes that read, score or publish shards."""
-    found = []
-    for process in psutil.process_iter(["cmdline"]):
+def _workers(driver: int) -> list[tuple[int, str]]:
+    """Return pid and title of the processes that read, score or publish shards on this driver's or our own Ray."""
+    found, raylets = [], {_raylet(driver), _raylet(os.getpid())}
+    for process in psutil.process_iter(["cmdline", "ppid"]):
         title = " ".join(process.info["cmdline"] or [])
+        if process.info["ppid"] not in raylets:
+            continue
         if title.startswith("ray::") and ("MapWorker(Map(Score))" in title or "Map(read_tokenise)" in title or
                                           "Map(publish)" in title):  # fmt: skip
             found.append((process.pid, title))

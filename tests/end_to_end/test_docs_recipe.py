@@ -58,6 +58,16 @@ def test_the_predictions_give_the_table_again(evaluated: Outcome) -> None:
     assert len(set(table["id"].to_pylist())) == table.num_rows
 
 
+def test_what_a_reader_decides_by_has_intervals(evaluated: Outcome) -> None:
+    rows = {row["model"]: row for row in evaluated.result["rows"]}
+    intervals = evaluated.result["intervals"]
+    for measure in ("accuracy", "map"):
+        name = f"{measure.upper() if measure == 'map' else measure} of student - baseline"
+        student, baseline = rows["student:finetuned:aggregate"][measure], rows["baseline"][measure]
+        assert intervals[name]["estimate"] == pytest.approx(student - baseline)
+        assert intervals[name]["low"] <= student - baseline <= intervals[name]["high"]
+
+
 def test_the_aggregate_is_the_mean_of_the_headers(evaluated: Outcome) -> None:
     table = pq.read_table(evaluated.result["predictions"])
     names = [r["model"] for r in evaluated.result["rows"] if r["stage"] == "finetuned" and r["header"] != "aggregate"]

@@ -17,6 +17,7 @@ def test_two_classes_have_every_measure():
     assert found.mrr10 == found.map == pytest.approx((1 + 0.5) / 2)
     assert found.ndcg10 == pytest.approx((1 + 1 / np.log2(3)) / 2)
     assert (found.rows, found.questions, found.ranked_questions) == (6, 3, 2)
+    assert found.average_precision == pytest.approx([1, 0.5])  # of a and b; c has nothing to find
 
 
 def test_auc_is_the_share_of_pairs_in_the_right_order():

@@ -1,5 +1,7 @@
 """A span reader in MLflow answers as it does in an evaluation, however long the context."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from transformers import AutoTokenizer
@@ -24,9 +26,9 @@ def reader(tmp_path_factory) -> TeacherConfig:
 
 
 def by_hand(reader: TeacherConfig, pairs) -> list[str]:
-    tokenizer = load_tokenizer(reader.model)
+    tokenizer = load_tokenizer(Path(reader.model))
     text = tokenize_whole(tokenizer, [context for _, context in pairs])
-    loaded = SpanReader.load(reader, reader.model, Host("cpu", "fp32"))
+    loaded = SpanReader.load(reader, Path(reader.model), Host("cpu", "fp32"))
     found = loaded.score(tokenize(tokenizer, [question for question, _ in pairs]), text["tokens"])
     readings = Readings.of(found.values, grids_of(text["starts"], text["ends"]))
     return [readings.answer(row, context, 5, False) for row, (_, context) in enumerate(pairs)]
@@ -40,7 +42,7 @@ def test_it_is_logged_with_signature_and_answers_when_loaded(reader, tmp_path, m
     pairs = [(sentence(rng, 4, 8), sentence(rng, words, words + 1)) for words in (8, 90, 25)]
     tracker = open_tracker(Workspace.open(str(tmp_path)), "tests")
     with tracker.run("student") as run:
-        uri = run.model(lambda: span_model(reader.model, reader, 5, False, pairs))
+        uri = run.model(lambda: span_model(Path(reader.model), reader, 5, False, pairs))
     monkeypatch.setenv("MLFLOW_TRACKING_URI", tracker.connection.uri)
     loaded = mlflow.pyfunc.load_model(uri)
     assert loaded.metadata.signature.inputs.input_names() == list(COLUMNS)

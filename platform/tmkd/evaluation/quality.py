@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ class Quality:
         rows: judged rows that accuracy and AUC were taken over.
         questions: questions among them.
         ranked_questions: questions that the ranking measures were taken over: those with a positive candidate.
+        average_precision: of each of these, float64 [ranked_questions]; None where there is nothing to rank.
     """
 
     accuracy: float | None
@@ -33,6 +34,7 @@ class Quality:
     rows: int
     questions: int
     ranked_questions: int
+    average_precision: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
 
 def quality(
@@ -84,7 +86,7 @@ def _ranking(
         return {"mrr10": None, "ndcg10": None, "map": None, "ranked_questions": 0}
     found = rank_measures(probabilities[:, 1], labels == 1, codes, grades, ids)
     means = {name: float(getattr(found, name).mean()) for name in ("mrr10", "ndcg10", "map")}
-    return means | {"ranked_questions": len(found.questions)}
+    return means | {"ranked_questions": len(found.questions), "average_precision": found.map}
 
 
 def correct(labels: Integers, probabilities: Floats) -> NDArray[np.bool_]:

@@ -170,7 +170,9 @@ def _report(
         context.recipe.run_name,
         predictions.build(split.ids, split.question_ids, labels, probabilities),
     )
-    intervals = _intervals(context, split, probabilities) if split.judged else {}
+    intervals = {}
+    if split.judged:
+        intervals = _intervals(context, split, probabilities) | _map_intervals(context, split, probabilities)
     notes = _notes(context, corpus, split, tried)
     curve = curves.draw(_curves(tried), "golden labels alone", "validation accuracy") if tried else None
     result = report.publish(context.workspace, context.recipe.run_name, rows, path, intervals, notes, curve)
@@ -198,6 +200,24 @@ def _intervals(context: Context, split: Split, probabilities: Mapping[str, Float
     if student in scores and "baseline" in scores:
         found["accuracy of student - baseline"] = difference(runs, student, "baseline", count, seed)
         found["recovered gap"] = recovered_gap(runs, student, "baseline", "ensemble", count, seed)
+    return found
+
+
+def _map_intervals(
+    context: Context, split: Split, probabilities: Mapping[str, FloatArray]
+) -> dict[str, Interval | None]:
+    """95 % intervals of MAP, which says what accuracy cannot where most candidates are wrong."""
+    student = model_name("student", "", "finetuned", AGGREGATE)
+    shown = {name: values for name, values in probabilities.items() if name in ("ensemble", "baseline", student)}
+    each = {name: quality(split.labels, v, split.question_ids, ids=split.ids) for name, v in shown.items()}
+    ranked = {name: found.average_precision for name, found in each.items() if found.average_precision is not None}
+    if not ranked:
+        return {}
+    questions = np.arange(len(next(iter(ranked.values())))).astype(str).astype(object)
+    runs, count, seed = [Run(questions, ranked)], context.recipe.evaluation.bootstrap, context.recipe.seed
+    found: dict[str, Interval | None] = {f"MAP of {name}": mean_interval(runs, name, count, seed) for name in ranked}
+    if student in ranked and "baseline" in ranked:
+        found["MAP of student - baseline"] = difference(runs, student, "baseline", count, seed)
     return found
 
 

@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from tmkd.evaluation.speed import measure_pairs_per_second
+from tmkd.evaluation.speed import measure_pairs_per_second, with_ensemble
 
 PAIRS = [("question", f"passage {i}") for i in range(1000)]
 
@@ -34,3 +34,9 @@ def test_one_pair_is_enough_and_none_is_not():
     assert measure_pairs_per_second(lambda pairs: None, PAIRS[:1], seconds=0.01) > 0
     with pytest.raises(ValueError, match="no pairs"):
         measure_pairs_per_second(len, [])
+
+
+def test_an_ensemble_takes_its_teachers_turns_together():
+    speed, sizes = with_ensemble({"a": 100.0, "b": 50.0, "baseline": 7.0}, {"a": 3, "b": 4, "baseline": 1}, ["a", "b"])
+    assert speed["ensemble"] == pytest.approx(100 / 3) and sizes["ensemble"] == 7
+    assert "ensemble" not in with_ensemble({"a": 100.0}, {"a": 3, "b": 4}, ["a", "b"])[0]

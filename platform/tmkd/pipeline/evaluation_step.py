@@ -20,6 +20,7 @@ from tmkd.evaluation.intervals import mean as mean_interval
 from tmkd.evaluation.quality import Quality, correct, quality
 from tmkd.evaluation.questions import has_rivals, question_codes
 from tmkd.evaluation.scoring import Measured, Task, measure
+from tmkd.evaluation.speed import with_ensemble
 from tmkd.evaluation.table import ModelRow, model_name
 from tmkd.models.student_config import AGGREGATE
 from tmkd.pipeline.context import Context
@@ -125,7 +126,7 @@ def _measure(context: Context, corpus: CorpusManifest, split: Split, students: M
 
 def _rows(split: Split, measured: Measured) -> list[tuple[ModelRow, FloatArray]]:
     """Return every model's line and its probabilities [n, C], teachers first."""
-    speed, sizes = measured.pairs_per_second, measured.parameters
+    speed, sizes = with_ensemble(measured.pairs_per_second, measured.parameters, list(split.teachers))
     ensemble = mean_probabilities(list(split.teachers.values()))
     rows: list[tuple[ModelRow, FloatArray]] = []
 
@@ -138,9 +139,6 @@ def _rows(split: Split, measured: Measured) -> list[tuple[ModelRow, FloatArray]]
 
     for teacher, probabilities in split.teachers.items():
         add("teacher", probabilities, teacher, name=teacher)
-    if all(teacher in speed for teacher in split.teachers):  # an ensemble asks every teacher in turn
-        speed["ensemble"] = 1 / sum(1 / speed[teacher] for teacher in split.teachers)
-        sizes["ensemble"] = sum(sizes[teacher] for teacher in split.teachers)
     add("ensemble", ensemble, "ensemble")
     if "baseline" in measured.probabilities:
         add("baseline", measured.probabilities["baseline"][AGGREGATE], "baseline")

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,12 @@ def main() -> None:
     parser.add_argument("--large", type=int, default=1_000_000)
     parser.add_argument("--shards", type=int, default=100_000)
     parser.add_argument("--workspace", default=None)
+    parser.add_argument("--make", type=int, help=argparse.SUPPRESS)
     parser.add_argument("--label", type=int, help=argparse.SUPPRESS)
     switches = parser.parse_args()
-    if switches.label:
-        print(json.dumps(label(Path(switches.workspace), switches.label)))
+    if switches.make or switches.label:
+        made = make if switches.make else label
+        print(json.dumps(made(Path(switches.workspace), switches.make or switches.label)))
         return
     root = Path(switches.workspace or tempfile.mkdtemp(prefix="tmkd-label-scale-"))
     found = {size: in_a_process(root / str(size), size) for size in (switches.small, switches.large)}
@@ -48,8 +51,10 @@ def main() -> None:
 
 
 def in_a_process(workspace: Path, pairs: int) -> dict[str, float]:
-    """Label in a process of its own and watch its memory."""
-    words = [sys.executable, __file__, "--label", str(pairs), "--workspace", str(workspace)]
+    """Make a corpus and label it, each in a process of its own, and watch the latter's memory."""
+    words = [sys.executable, __file__, "--workspace", str(workspace)]
+    subprocess.run([*words, "--make", str(pairs)], check=True, stdout=subprocess.DEVNULL)
+    words += ["--label", str(pairs)]
     process = subprocess.Popen(words, stdout=subprocess.PIPE, text=True)
     peaks, stop = {"driver": 0, "actor": 0}, threading.Event()
 
@@ -76,16 +81,42 @@ def _resident(pid: int) -> int:
         return 0
 
 
-def label(folder: Path, pairs: int) -> dict[str, float]:
-    """Make a corpus of so many pairs and label it; the rate is that from the first published shard to the last."""
+@dataclass(frozen=True)
+class Corpus:
+    """What labelling reads of a corpus manifest, and none of the text."""
+
+    pairs: int
+    name: str = "tiny"
+    task: str = "pair"
+    classes: tuple[str, ...] = ("no", "yes")
+
+    def shards(self, split: str) -> list[str]:
+        from tmkd.workspace import shard_name
+
+        return [shard_name(index) for index in range(self.pairs // SHARD_ROWS)]
+
+    def rows(self, split: str) -> int:
+        return self.pairs
+
+    def split_fingerprint(self, split: str) -> str:
+        return f"{self.pairs} pairs"
+
+
+def make(folder: Path, pairs: int) -> None:
     from tiny_teachers import bert_classifier, write_corpus
+    from tmkd.workspace import Workspace
+
+    write_corpus(Workspace.open(str(folder)), {"train": pairs // SHARD_ROWS}, rows=SHARD_ROWS)
+    bert_classifier(folder / "model", num_labels=2)
+
+
+def label(folder: Path, pairs: int) -> dict[str, float]:
+    """Label a corpus of so many pairs; the rate is that from the first published shard to the last."""
     from tmkd.labelling.pipeline import label_corpus
     from tmkd.teachers.config import TeacherConfig
     from tmkd.workspace import Workspace
 
-    workspace = Workspace.open(str(folder))
-    corpus = write_corpus(workspace, {"train": pairs // SHARD_ROWS}, rows=SHARD_ROWS)
-    model = bert_classifier(folder / "model", num_labels=2)
+    workspace, corpus, model = Workspace.open(str(folder)), Corpus(pairs), folder / "model"
     config = TeacherConfig(model=str(model), max_length=32, precision="fp32")
     label_corpus(workspace, corpus, ["train"], {"t": config}, model)
     files = workspace.stats("soft_labels/tiny/train/t")

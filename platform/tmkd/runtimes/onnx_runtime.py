@@ -26,7 +26,8 @@ class OnnxRuntime(Runtime):
     ) -> None:
         import onnxruntime
 
-        super().__init__(features, batch_tokens or default_tokens("cpu"), network.vocabulary_size, network.width)
+        tokens = batch_tokens or default_tokens("cpu", "onnx")
+        super().__init__(features, tokens, network.vocabulary_size, network.width)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # leave idle cores to other processes

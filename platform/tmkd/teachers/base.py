@@ -41,7 +41,8 @@ class Card:
 
     def identity(self, config: TeacherConfig, host: Host) -> dict[str, Any]:
         """Return what binds a label store to this teacher on this kind of host."""
-        tokens = default_tokens(host.device) if config.batch_tokens == "auto" else config.batch_tokens
+        usual = default_tokens(host.device, host.runtime)
+        tokens = usual if config.batch_tokens == "auto" else config.batch_tokens
         return {
             **self.facts,
             "kind": config.kind,

@@ -120,7 +120,8 @@ class TeacherConfig(Config):
         "faithful to fp32; auto does so from 100,000 pairs on",
     )
     batch_tokens: Literal["auto"] | int = Field(
-        default="auto", description="tokens of a batch, padding included; auto takes 4,096 on a CPU and 65,536 on a GPU"
+        default="auto",
+        description="tokens of a batch, padding included; auto: 4,096 on a CPU (512 with onnx), 65,536 on a GPU",
     )
     resources: ResourcesConfig = Field(default=ResourcesConfig(), description="actors, CPUs and GPUs")
 

@@ -107,6 +107,27 @@ def test_of_an_adversarial_file_each_question_s_worst_variant_counts(evaluated: 
     assert "14 questions" in (place / "ws/fixture/reports/squad/adversarial/report.md").read_text()
 
 
+def test_where_the_readers_look_is_stored_once_and_audited(evaluated: Outcome, place: Path, words: list[str]) -> None:
+    (shard,) = (place / "ws/fixture/soft_labels/squad/train/attention").glob("*.parquet")
+    for row in pq.read_table(shard).to_pylist():
+        shares = np.array(row["attention"]).reshape(-1, row["question_tokens"])  # [T, N]
+        np.testing.assert_allclose(shares.sum(axis=1), 1, atol=0.01)
+    assert run("label_corpus", *words, "--verify").result["faults"] == []
+    whole = shard.read_bytes()
+    shard.write_bytes(whole[:-9] + b"x" + whole[-8:])
+    broken = run("label_corpus", *words, "--verify")
+    shard.write_bytes(whole)
+    assert broken.status == 1 and "train/attention/part-00000.parquet: is truncated or changed" in broken.screen
+
+
+def test_the_student_is_in_mlflow_as_a_model_that_answers(evaluated: Outcome, place: Path) -> None:
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{place}/ws/fixture/mlflow.db")
+    models = client.search_logged_models([e.experiment_id for e in client.search_experiments()])
+    assert "finetune" in {model.name for model in models}
+
+
 def test_the_same_command_again_trains_nothing(evaluated: Outcome, words: list[str]) -> None:
     again = run("tmkd_finetune", *words)
     assert again.status == 0, again.screen

@@ -15,6 +15,7 @@ from transformers import PreTrainedModel
 
 from tmkd.cluster import progress_poster, setup_worker
 from tmkd.objectives import combine
+from tmkd.runtimes.allocator import keep_freed_memory
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
 from tmkd.training import checkpoints, engine, publish
 from tmkd.training.lessons import LESSONS
@@ -34,6 +35,8 @@ def train_stages(plan: Plan, threads: int) -> None:
     set_threads(threads)
     device = resolve_device("auto" if ray.train.torch.get_device().type != "cpu" else "cpu")
     engine.prepare_process(device)
+    if device == "cpu":
+        keep_freed_memory()
     before = 0
     for stage in plan.stages:
         if finished(plan.workspace, stage) is None:

@@ -149,10 +149,14 @@ class Workspace:
 
     def is_intact(self, path: str) -> bool:
         """Tell whether a published file is there and its bytes match the hash beside it."""
+        return self.read_intact(path) is not None
+
+    def read_intact(self, path: str) -> bytes | None:
+        """Return the bytes of a published file; None if it is not there or they do not match the hash beside it."""
         if not (self.exists(path) and self.exists(path + HASH_SUFFIX)):
-            return False
-        expected = self.read_bytes(path + HASH_SUFFIX).decode().strip()
-        return hashlib.sha256(self.read_bytes(path)).hexdigest() == expected
+            return None
+        data, expected = self.read_bytes(path), self.read_bytes(path + HASH_SUFFIX).strip()
+        return data if hashlib.sha256(data).hexdigest().encode() == expected else None
 
     def read_json(self, path: str) -> Any:
         return json.loads(self.read_bytes(path))

@@ -100,3 +100,19 @@ def test_an_audit_finds_a_flipped_bit_and_the_next_run_mends_it(words, labelled,
 def test_what_is_not_there_cannot_be_audited(words, tmp_path: Path) -> None:
     outcome = run("label_corpus", *words[:2], "--workspace", str(tmp_path), "--verify")
     assert outcome.status == 2 and "corpus bulk: there is none in" in outcome.screen
+
+
+@pytest.mark.parametrize("switches", [("--verify", "--plan"), ("--verify", "--requeue"), ("--plan", "--relabel")])
+def test_switches_of_which_one_would_do_nothing_are_refused(words: list[str], switches: tuple[str, str]) -> None:
+    outcome = run("label_corpus", *words, *switches)
+    assert outcome.status == 2 and f"{switches[0]} and {switches[1]}" in outcome.screen
+
+
+def test_a_plan_leaves_out_text_that_no_stage_learns_from(words: list[str]) -> None:
+    both = [*words, "--corpus.name", "apart", "--plan"]
+    outcome = run("label_corpus", *both, "--pretrain.enabled", "false")
+    assert outcome.status == 0, outcome.screen
+    without = outcome.result["pairs"]
+    outcome = run("label_corpus", *both)
+    assert outcome.status == 0, outcome.screen
+    assert outcome.result["pairs"] > without

@@ -26,6 +26,11 @@ def test_a_plan_labels_one_shard_and_reckons_the_rest(bench, labelled) -> None:
     assert bench.labels() == labelled.labels()
 
 
+def test_no_more_actors_are_reckoned_with_than_shards(bench) -> None:
+    found = plan(bench, actors=400)
+    assert found.actors == found.shards == 9
+
+
 def test_nothing_left_costs_nothing(labelled) -> None:
     found = plan(labelled, price=1.0)
     assert (found.shards, found.pairs, found.bytes, found.hours, found.cost) == (0, 0, 0, 0.0, 0.0)

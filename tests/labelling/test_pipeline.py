@@ -67,6 +67,21 @@ def test_changed_weights_with_old_labels_in_place_are_refused(copy, labelled, tm
     assert not np.array_equal(stored(copy, "dev")[1], stored(labelled, "dev")[1])
 
 
+def test_fresh_labels_that_a_probe_chose_stay_when_asked_to_relabel(bench) -> None:
+    assert bench.label(splits=("dev",), precision="auto", probe="always").shards_done == 1
+    before = bench.labels()
+    assert "pairs_per_second" in before["tiny/dev/t/store.json"].decode()
+    assert bench.label(splits=("dev",), precision="auto", probe="always", relabel=True).shards_done == 0
+    assert bench.labels() == before
+
+
+@pytest.mark.parametrize("name", ["passage", "text", "question"])
+def test_a_teacher_may_be_called_as_a_column_is(bench, labelled, name) -> None:
+    config = TeacherConfig(model=str(bench.model), max_length=32, precision="fp32", batch_tokens=64)
+    label_corpus(bench.workspace, bench.corpus, ["dev"], {name: config}, bench.model)
+    np.testing.assert_array_equal(stored(bench, "dev", teacher=name)[1], stored(labelled, "dev")[1])
+
+
 def test_rows_that_cannot_be_scored_are_rejected_with_their_text(bench, tmp_path) -> None:
     poisoned = tmp_path / "poisoned"
     shutil.copytree(bench.model, poisoned)

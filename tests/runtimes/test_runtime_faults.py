@@ -22,6 +22,7 @@ class Fussy(TorchRuntime):
     """Throws for every batch that holds one token, and runs out of memory above so many tokens."""
 
     poison: int | None = None
+    says = "index out of range in self"
     memory = 10**9
     refused = 0
 
@@ -31,7 +32,7 @@ class Fussy(TorchRuntime):
             self.refused += 1
             raise torch.OutOfMemoryError("CUDA out of memory")
         if self.poison is not None and (ids == self.poison).any():
-            raise IndexError("index out of range in self")
+            raise IndexError(self.says)
         return super().forward(inputs)
 
 
@@ -67,6 +68,11 @@ def test_rows_that_throw_are_found_and_all_others_scored(runtime, folder, column
     good = sorted(set(range(ROWS)) - bad)
     assert np.isnan(scored.values[sorted(bad)]).all()
     np.testing.assert_allclose(scored.values[good], whole[good], atol=1e-6)
+
+
+def test_an_error_that_says_nothing_is_named(runtime, folder, columns) -> None:
+    runtime.poison, runtime.says = load_tokenizer(folder).convert_tokens_to_ids(POISON), " "
+    assert set(runtime.run(*columns).faults.values()) == {"IndexError"}
 
 
 def test_out_of_memory_halves_the_batch_and_later_ones_beforehand(runtime, columns) -> None:

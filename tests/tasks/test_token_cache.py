@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 
@@ -29,6 +31,18 @@ def test_other_text_is_tokenised_anew_and_another_split_s_change_is_not(tmp_path
     before = _files(workspace, corpus, {"train": "1", "test": "1"})
     assert _files(workspace, corpus, {"train": "1", "test": "2"}) == before
     assert len(_files(workspace, corpus, {"train": "2", "test": "2"})) == 2 * len(before)
+
+
+def test_damaged_tokens_are_made_again(tmp_path) -> None:
+    workspace = Workspace.open(str(tmp_path))
+    corpus = write_corpus(workspace, {"train": 1}, rows=7)
+    (path,) = _files(workspace, corpus, {"train": "1"})
+    whole = Path(path).read_bytes()
+    flipped = bytearray(whole)
+    flipped[len(whole) // 2] ^= 1
+    Path(path).write_bytes(bytes(flipped))
+    _files(workspace, corpus, {"train": "1"})
+    assert Path(path).read_bytes() == whole
 
 
 def _files(workspace: Workspace, corpus, fingerprints: dict[str, str]) -> set[str]:

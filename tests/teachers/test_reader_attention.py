@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from transformers import AutoModelForQuestionAnswering, AutoTokenizer
+from transformers import AutoModelForQuestionAnswering, AutoTokenizer, DistilBertConfig, DistilBertForQuestionAnswering
 
 from tiny_teachers import bert_reader, sentence
 from tmkd.errors import UserError
@@ -71,6 +71,17 @@ def test_the_map_is_the_mean_of_hugging_face_s_attention(folders, texts) -> None
 def test_neither_the_batch_nor_the_order_of_readers_matters(folders, texts) -> None:
     one, other = score(folders, texts), score(folders[::-1], texts, batch_tokens=LENGTH)
     np.testing.assert_allclose(one.values.shares, other.values.shares, atol=1e-5)
+
+
+def test_readers_with_and_without_segments_mix_in_any_order(folders, texts, tmp_path) -> None:
+    torch.manual_seed(5)
+    config = DistilBertConfig(vocab_size=30522, dim=32, n_layers=2, n_heads=4, hidden_dim=64)
+    DistilBertForQuestionAnswering(config).save_pretrained(tmp_path)
+    load_tokenizer(folders[0]).save_pretrained(tmp_path)
+    one, other = score([folders[0], tmp_path], texts), score([tmp_path, folders[0]], texts)
+    np.testing.assert_allclose(one.values.shares, other.values.shares, atol=1e-6)
+    expected = (score(folders[:1], texts).values.shares + score([tmp_path], texts).values.shares) / 2
+    np.testing.assert_allclose(one.values.shares, expected, atol=1e-6)
 
 
 def test_readers_of_different_tokenizers_are_refused(folders, texts, tmp_path) -> None:

@@ -25,7 +25,7 @@ class Forecast:
         bytes: of labels that will be written.
         pairs_per_second: of one actor, in its steady state.
         start_seconds: from the call to the first score.
-        actors: reckoned with.
+        actors: reckoned with; no more than there are shards.
         hours: of wall time.
         cost: in the currency of the price; None without a price.
     """
@@ -77,6 +77,7 @@ def forecast(
     rest = [place for place in plan.todo if place != (split, shard)]
     pairs = expected_pairs(corpus, rest)
     rate = done.pairs / max(done.scoring, 1e-9)
+    actors = max(1, min(actors, len(rest)))  # a shard is one actor's
     hours = (seconds - done.scoring + pairs / (rate * actors)) / 3600 if rest else 0.0
     written = sum(_size(workspace, plan.stores[split, name].folder, shard) for name in missing)
     cost = None if price_per_hour is None else hours * actors * price_per_hour

@@ -32,6 +32,8 @@ class Corpus(Protocol):
 
 
 Row = dict[str, Any]
+TEXT_COLUMN = "text"
+"""What the tokens of passage or context are called in a row between two stages."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,11 @@ class Job:
 
     def shard_path(self, split: str, shard: str) -> str:
         return f"{corpus_folder(self.corpus, split)}/{shard}"
+
+
+def view_column(teacher: str) -> str:
+    """Return what a teacher's view of the question is called there; no teacher's name makes it anything else's."""
+    return f"view:{teacher}"
 
 
 def rejected_path(corpus: str, split: str, teacher: str, shard: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ from tmkd.teachers.classes import match_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import TASKS, kinds_for, teacher_class
-from tmkd.workspace import Workspace
+from tmkd.workspace import Workspace, fingerprint
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,8 @@ def plan_labels(
         for name in teachers
         if corpus.shards(split)
     }
-    bound = None if relabel else next((s.identity for s in stores.values() if s.identity), None)
+    if relabel:
+        _clear(store for store in stores.values() if not store.is_legible)
     if relabel or any(store.identity is None for store in stores.values()):
         teacher_class(config.kind).load(config, path, Host("cpu", "fp32"))  # a headless model must not bind a store
     pairs = sum(corpus.rows(split) for split in dict.fromkeys(split for split, _ in stores))
@@ -84,16 +85,42 @@ def plan_labels(
         split = next(iter(stores))[0]
         shard = corpus.shards(split)[0]
         probing = Probing(workspace, corpus.name, split, corpus.split_fingerprint(split), shard, first, folder, pairs)
-    choice = choose_host(config, bound, probing)
-    views = {name: _view(each, card, order, choice) for name, each in teachers.items()}
-    for (split, name), store in stores.items():
-        wanted = _store_identity(views[name], card, corpus, split)
-        if relabel and store.identity != wanted:
-            store.clear()  # also where nothing says any more what made them
-        store.bind(wanted)
+
+    def bindings(bound: dict[str, Any] | None) -> _Bindings:
+        choice = choose_host(config, bound, probing)
+        views = {name: _view(each, card, order, choice) for name, each in teachers.items()}
+        wanted = {(split, name): _store_identity(views[name], card, corpus, split) for split, name in stores}
+        return _Bindings(choice.host, views, wanted)
+
+    found = bindings(next((store.identity for store in stores.values() if store.identity), None))
+    if relabel:
+        stale = found.stale(stores)
+        if len(stale) == len(stores):  # nothing that is kept says how the rest is to be made
+            found = bindings(None)
+        _clear(stores[place] for place in stale)
+    for place, store in stores.items():
+        store.bind(found.wanted[place])
         if requeue:
-            store.requeue(corpus.shards(split))
-    return Plan(workspace, corpus, folder, choice.host, config, views, stores, _todo(corpus, stores))
+            store.requeue(corpus.shards(place[0]))
+    return Plan(workspace, corpus, folder, found.host, config, found.views, stores, _todo(corpus, stores))
+
+
+@dataclass(frozen=True)
+class _Bindings:
+    """What the labels of every store would be bound to, on one host."""
+
+    host: Host
+    views: dict[str, View]
+    wanted: dict[tuple[str, str], dict[str, Any]]
+
+    def stale(self, stores: Mapping[tuple[str, str], LabelStore]) -> list[tuple[str, str]]:
+        """Return the stores that hold nothing, or labels that something else made."""
+        return [place for place, store in stores.items() if store.fingerprint != fingerprint(self.wanted[place])]
+
+
+def _clear(stores: Iterable[LabelStore]) -> None:
+    for store in stores:
+        store.clear()
 
 
 def _order(teacher: str, config: TeacherConfig, card: Card, corpus: Corpus) -> list[int]:

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tmkd.cluster import setup_worker
 from tmkd.errors import UserError
-from tmkd.labelling.job import Job, Row
+from tmkd.labelling.job import TEXT_COLUMN, Job, Row, view_column
 from tmkd.models.folders import local_folder
 from tmkd.tasks.tokens import TokenCache
 from tmkd.teachers.folder import load_tokenizer
@@ -24,8 +24,8 @@ def read_tokenise(row: Row, job: Job) -> Row:
         job: what is run.
 
     Returns:
-        The row with ``ids`` int64 [n], ``reading`` (seconds) and, for the text and each view of the question, flat
-        ``values`` and ``offsets`` [n + 1]; or with ``fault``, a message for the user.
+        The row with ``ids`` int64 [n], ``reading`` (seconds) and, for the text and each teacher's view of the question,
+        flat ``values`` and ``offsets`` [n + 1]; or with ``fault``, a message for the user.
     """
     setup_worker()
     started = time.perf_counter()
@@ -37,11 +37,11 @@ def read_tokenise(row: Row, job: Job) -> Row:
 
 def _read(row: Row, job: Job) -> Row:
     split, shard = str(row["split"]), str(row["shard"])
-    columns = {name: ("question", job.views[name].question_pattern) for name in row["teachers"]}
+    columns = {view_column(name): ("question", job.views[name].question_pattern) for name in row["teachers"]}
     cache = TokenCache(job.workspace, job.corpus, job.fingerprints, _tokenizer(job.folder, job.key))
     result: Row = {"split": split, "shard": shard, "teachers": list(row["teachers"])}
     try:
-        for name, (column, pattern) in {job.text: (job.text, None), **columns}.items():
+        for name, (column, pattern) in {TEXT_COLUMN: (job.text, None), **columns}.items():
             result["ids"], tokens = cache.read(split, shard, column, pattern)
             result[f"{name}:values"], result[f"{name}:offsets"] = tokens.values, tokens.offsets
     except (pa.ArrowException, OSError) as error:

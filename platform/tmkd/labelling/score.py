@@ -9,7 +9,7 @@ import numpy as np
 
 from tmkd.cluster import progress_poster, setup_worker
 from tmkd.errors import UserError
-from tmkd.labelling.job import Job, Row
+from tmkd.labelling.job import TEXT_COLUMN, Job, Row, view_column
 from tmkd.models.folders import local_folder
 from tmkd.runtimes.precision import has_fast_bf16, resolve_device, set_threads
 from tmkd.soft_labels.layouts import Labels, pack
@@ -40,7 +40,7 @@ class Score:
             return {"split": row["split"], "shard": row["shard"], "fault": str(self._loaded)}
         post = progress_poster(self.job.task, f"{row['split']}/{row['shard']}")
         teachers = [str(name) for name in row["teachers"]]
-        columns = (self.job.text, *teachers)
+        columns = (TEXT_COLUMN, *(view_column(name) for name in teachers))
         text, *questions = (Ragged(row[f"{c}:values"], row[f"{c}:offsets"]) for c in columns)
         started = time.perf_counter()
         try:

@@ -6,13 +6,16 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from tmkd.console import progress_bar
 from tmkd.errors import UserError
 from tmkd.labelling.job import Corpus, rejected_path
 from tmkd.soft_labels.join import check_ids
-from tmkd.soft_labels.store import LabelStore
+from tmkd.soft_labels.store import IDENTITY_FILE, MANIFEST_FILE, LabelStore
 from tmkd.workspace import Workspace, corpus_folder
 
 READERS = 8
@@ -37,7 +40,9 @@ def verify(workspace: Workspace, corpus: Corpus, splits: Sequence[str], teachers
     for split in splits:
         for teacher in teachers:
             store = LabelStore(workspace, corpus.name, split, teacher)
-            if store.identity is not None:
+            if not store.is_legible:
+                faults.append(Fault(split, teacher, IDENTITY_FILE, "is not there or damaged, though labels are there"))
+            elif store.identity is not None:
                 faults.extend(_verify_store(workspace, corpus, split, teacher, store))
     return faults
 
@@ -62,7 +67,9 @@ def _verify_store(workspace: Workspace, corpus: Corpus, split: str, teacher: str
     found.extend(Fault(split, teacher, name, "is of no shard of the corpus") for name in foreign)
     assert store.identity is not None
     if store.identity.get("corpus") != corpus.split_fingerprint(split):
-        found.append(Fault(split, teacher, "store.json", "binds these labels to another text than the corpus's"))
+        found.append(Fault(split, teacher, IDENTITY_FILE, "binds these labels to another text than the corpus's"))
+    if store.has_manifest and not found and store.manifest != store.summary(shards):
+        found.append(Fault(split, teacher, MANIFEST_FILE, "does not say what the shards hold"))
     return found
 
 
@@ -75,9 +82,18 @@ def _content_fault(
         check_ids(expected, ids, store.location(shard))
     except (UserError, pa.ArrowException, OSError) as error:
         return str(error).splitlines()[0]
-    path = rejected_path(corpus, split, teacher, shard)
-    rejected = workspace.row_count(path) if workspace.exists(path) else 0
-    without_score = int((~scored).sum())
-    if rejected != without_score:
-        return f"{without_score} row(s) have no score, but {rejected} are in {path}"
+    return _rejected_fault(workspace, rejected_path(corpus, split, teacher, shard), ids[~scored])
+
+
+def _rejected_fault(workspace: Workspace, path: str, without_score: npt.NDArray[np.int64]) -> str | None:
+    if not workspace.exists(path):
+        return f"{len(without_score)} row(s) have no score, but 0 are in {path}" if len(without_score) else None
+    data = workspace.read_intact(path)
+    if data is None:
+        return f"{path} is truncated or changed: its bytes do not match the hash beside it"
+    rejected = pq.read_table(pa.BufferReader(data), columns=["id"])["id"].to_numpy()
+    if len(rejected) != len(without_score):
+        return f"{len(without_score)} row(s) have no score, but {len(rejected)} are in {path}"
+    if not np.array_equal(np.sort(rejected), np.sort(without_score)):
+        return f"the rows that have no score are not those in {path}"
     return None

@@ -56,14 +56,13 @@ def _ready(context: Context, *splits: str, judged: str | None = None) -> CorpusM
     """Make the corpus, the teachers and the labels of what is learned from, of ``splits`` and of the one ``judged``."""
     from tmkd.pipeline.attention_step import ensure_attention
     from tmkd.pipeline.corpus_step import ensure_corpus, require_split
-    from tmkd.pipeline.teacher_step import LEARNED, ensure_labels, ensure_teachers
+    from tmkd.pipeline.teacher_step import ensure_labels, ensure_teachers, learned_splits
 
     corpus = ensure_corpus(context)
     if judged is not None:
         require_split(corpus, judged)
     ensure_teachers(context, corpus)
-    learned = LEARNED if context.recipe.pretrain.enabled else LEARNED[1:]  # stage 2 alone learns from the train split
-    ensure_labels(context, corpus, (*learned, *splits, *([judged] if judged else [])))
+    ensure_labels(context, corpus, (*learned_splits(context.recipe), *splits, *([judged] if judged else [])))
     ensure_attention(context, corpus)
     return corpus
 
@@ -87,9 +86,10 @@ def _teachers(context: Context) -> dict[str, Any]:
 
 
 def _labels(context: Context) -> dict[str, Any]:
-    from tmkd.pipeline.label_step import forecast_labels, verify_labels
+    from tmkd.pipeline.label_step import forecast_labels, refuse_mixed, verify_labels
     from tmkd.pipeline.teacher_step import JUDGED
 
+    refuse_mixed(context)
     if "verify" in context.asked:
         return verify_labels(context)
     if "plan" in context.asked:

@@ -16,10 +16,20 @@ from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus
 from tmkd.pipeline.label_plan import plan_path
 from tmkd.pipeline.labels import ATTENTION_STORE
-from tmkd.pipeline.teacher_step import is_trained, teacher_folder, views_of_one_model
+from tmkd.pipeline.teacher_step import JUDGED, is_trained, learned_splits, teacher_folder, views_of_one_model
 
 FAULTY = 1
 SHOWN_FAULTS = 20
+
+
+def refuse_mixed(context: Context) -> None:
+    """Refuse switches of which one would do nothing: neither an audit nor a plan takes labels back."""
+    asked = [f"--{name}" for name in ("verify", "plan", "requeue") if name in context.asked]
+    asked += ["--relabel"] if context.relabel else []
+    if len(asked) > 1 and asked[0] in ("--verify", "--plan"):
+        raise UserError(
+            f"{' and '.join(asked)}: {asked[0]} takes no labels back; give the others in a run of their own"
+        )
 
 
 def forecast_labels(context: Context) -> dict[str, Any]:
@@ -33,7 +43,7 @@ def forecast_labels(context: Context) -> dict[str, Any]:
             "a warm-up included): run jobs/train_teachers.py first"
         )
     heading("plan")
-    splits = [split for split in corpus.splits if corpus.rows(split)]
+    splits = [split for split in (*learned_splits(recipe), *JUDGED) if corpus.rows(split)]
     found = []
     for names in views_of_one_model(recipe.teachers, recipe.in_order()):
         configs = {name: recipe.teachers[name].config() for name in names}

@@ -18,7 +18,7 @@ from tmkd.models.student_config import Pooling
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.label_plan import compare_with_plan
 from tmkd.pipeline.labels import base_identity, golden_identity, reading, signal
-from tmkd.pipeline.recipe import TeacherEntry, TeacherTraining
+from tmkd.pipeline.recipe import Recipe, TeacherEntry, TeacherTraining
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
 from tmkd.teachers.config import TeacherConfig
@@ -30,6 +30,11 @@ LEARNED = ("unlabeled", "train")
 """Splits whose soft labels the student learns from."""
 JUDGED = ("train", "validation", "test")
 """Splits that a teacher labels to be measured; single logits are calibrated on the first."""
+
+
+def learned_splits(recipe: Recipe) -> tuple[str, ...]:
+    """Return the splits whose soft labels the student of a recipe learns from; stage 2 alone reads no unlabeled one."""
+    return LEARNED if recipe.pretrain.enabled else LEARNED[1:]
 
 
 def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:

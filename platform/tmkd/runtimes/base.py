@@ -127,7 +127,8 @@ class _Run:
         if len(rows) > 1:
             self._halve(rows)
         else:
-            self.faults[int(rows[0])] = f"{type(error).__name__}: {str(error).strip().splitlines()[0][:200]}"
+            said = str(error).strip().partition("\n")[0][:200]
+            self.faults[int(rows[0])] = f"{type(error).__name__}: {said}" if said else type(error).__name__
 
     def _halve(self, rows: IntArray) -> None:
         for half in halves(rows):

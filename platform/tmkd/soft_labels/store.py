@@ -7,7 +7,6 @@ before the first shard), one Parquet file a corpus shard with its hash beside it
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import Iterable, Mapping
@@ -32,6 +31,8 @@ IDENTITY_FILE = "store.json"
 MANIFEST_FILE = "manifest.json"
 MADE_BY = b"tmkd.store"
 """Key of a shard's Parquet metadata: fingerprint of the store that it was made for."""
+SHARD = b"tmkd.shard"
+"""Key of a shard's Parquet metadata: its name."""
 SMALL: dict[str, Any] = {
     "column_encoding": {"id": "DELTA_BINARY_PACKED"},
     "use_dictionary": False,
@@ -59,9 +60,25 @@ class LabelStore:
 
     @property
     def identity(self) -> dict[str, Any] | None:
-        """What made the store, or None if nothing has been written yet."""
+        """What made the store, or None if nothing has been written yet. Raises `UserError` if that is damaged."""
         path = self._path(IDENTITY_FILE)
-        return dict(self.workspace.read_json(path)["identity"]) if self.workspace.exists(path) else None
+        if not self.workspace.exists(path):
+            return None
+        try:
+            return dict(self.workspace.read_json(path)["identity"])
+        except (ValueError, KeyError, TypeError):
+            raise UserError(
+                f"{self.workspace.show(path)}: is damaged, so nothing says what made these labels; delete their folder "
+                "or label again with --relabel"
+            ) from None
+
+    @property
+    def is_legible(self) -> bool:
+        """Tell whether what made the store is known, or nothing has been written yet."""
+        try:
+            return self.identity is not None or not self.has_shards()
+        except UserError:
+            return False
 
     @property
     def fingerprint(self) -> str | None:
@@ -77,7 +94,7 @@ class LabelStore:
         """
         wanted: dict[str, Any] = json.loads(json.dumps(dict(identity)))
         found = self.identity
-        if found is None and self._has_shards():
+        if found is None and self.has_shards():
             raise UserError(
                 f"{self.workspace.show(self.folder)}: holds labels but no {IDENTITY_FILE} that says what made them; "
                 "delete that folder or label again with --relabel"
@@ -118,13 +135,15 @@ class LabelStore:
         for needed in (path, path + HASH_SUFFIX):
             if not self.workspace.exists(needed):
                 return f"{needed.rsplit('/', 1)[1]} is not there"
-        data, expected = self.workspace.read_bytes(path), self.workspace.read_bytes(path + HASH_SUFFIX).decode().strip()
-        if hashlib.sha256(data).hexdigest() != expected:
+        data = self.workspace.read_intact(path)
+        if data is None:
             return "is truncated or changed: its bytes do not match the hash beside it"
-        schema = pq.read_schema(pa.BufferReader(data))
-        made_by = (schema.metadata or {}).get(MADE_BY, b"").decode()
-        bound = bound or self.fingerprint or ""
-        return None if made_by == bound else f"was made by {made_by or 'nobody knows what'}, the store by {bound}"
+        about = pq.read_schema(pa.BufferReader(data)).metadata or {}
+        made_by, bound = about.get(MADE_BY, b"").decode(), bound or self.fingerprint or ""
+        if made_by != bound:
+            return f"was made by {made_by or 'nobody knows what'}, the store by {bound}"
+        name = about.get(SHARD, b"").decode()
+        return None if name == shard else f"holds the labels of {name or 'nobody knows which shard'}"
 
     def _unsound(self, names: list[str]) -> list[str]:
         bound = self.fingerprint
@@ -133,8 +152,13 @@ class LabelStore:
             return [name for name, fault in zip(names, faults, strict=True) if fault]
 
     def requeue(self, shards: Iterable[str]) -> list[str]:
-        """Withdraw the shards that hold rows without a score, so that they are labelled again; return their names."""
-        withdrawn = [name for name in shards if self.workspace.exists(self._path(name)) and self.rejected(name)]
+        """Withdraw the shards that hold rows without a score, so that they are labelled again; return their names.
+
+        Damaged ones are `missing` anyway.
+        """
+        there = [name for name in shards if self.workspace.exists(self._path(name))]
+        damaged = set(self._unsound(there))
+        withdrawn = [name for name in there if name not in damaged and self.rejected(name)]
         for name in withdrawn:
             self.workspace.delete(self._path(name))
         return withdrawn
@@ -150,8 +174,9 @@ class LabelStore:
         """
         identity = self.identity
         table = pa.table({"id": pa.array(ids), **to_columns(labels, (identity or {}).get("top_logits"))})
-        made_by = {MADE_BY: ("" if identity is None else fingerprint(identity)).encode()}
-        self.workspace.publish_table(self._path(shard), table.replace_schema_metadata(made_by), **SMALL)
+        made_by = "" if identity is None else fingerprint(identity)
+        about = {MADE_BY: made_by.encode(), SHARD: shard.encode()}
+        self.workspace.publish_table(self._path(shard), table.replace_schema_metadata(about), **SMALL)
 
     def read(self, shard: str) -> tuple[IntArray, FloatArray]:
         """Return ids int64 [n] and logits float32 [n, C] of a shard of pairs; NaN rows where there is no score.
@@ -198,7 +223,7 @@ class LabelStore:
             raise UserError(f"{self.workspace.show(path)}: no such soft labels; run jobs/label_corpus.py first")
         try:
             table = self.workspace.read_table(path).combine_chunks()
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OSError) as error:
             raise UserError(
                 f"{self.workspace.show(path)}: cannot be read ({error}); run jobs/label_corpus.py, which does it again"
             ) from None
@@ -212,23 +237,28 @@ class LabelStore:
             counts: shard -> its rows and rejected rows, where they are known; other shards are read.
         """
         wanted = list(shards)
-        with ThreadPoolExecutor(CHECKERS) as pool:
-            found = pool.map(lambda name: self._entry(name, (counts or {}).get(name)), wanted)
-            entries = dict(zip(wanted, found, strict=True))
-        manifest = {
-            "fingerprint": self.fingerprint,
-            "rows": sum(entry["rows"] for entry in entries.values()),
-            "rejected": sum(entry["rejected"] for entry in entries.values()),
-            "shards": entries,
-        }
+        manifest = self.summary(wanted, counts)
         files = self.workspace.stats(self.folder)
         index = {name: [files[name].size, files[name].modified] for name in wanted}
         self.workspace.publish_json(self._path(MANIFEST_FILE), manifest)
         self.workspace.publish_json(self._index_path, {"fingerprint": self.fingerprint, "files": index})
 
+    def summary(self, shards: Iterable[str], counts: Mapping[str, tuple[int, int]] | None = None) -> dict[str, Any]:
+        """Return what `compact` publishes; its arguments."""
+        wanted = list(shards)
+        with ThreadPoolExecutor(CHECKERS) as pool:
+            found = pool.map(lambda name: self._entry(name, (counts or {}).get(name)), wanted)
+            entries = dict(zip(wanted, found, strict=True))
+        return {
+            "fingerprint": self.fingerprint,
+            "rows": sum(entry["rows"] for entry in entries.values()),
+            "rejected": sum(entry["rejected"] for entry in entries.values()),
+            "shards": entries,
+        }
+
     def _entry(self, shard: str, counts: tuple[int, int] | None) -> dict[str, Any]:
         rows, rejected = counts or (self.workspace.row_count(self._path(shard)), self.rejected(shard))
-        sha256 = self.workspace.read_bytes(self._path(shard + HASH_SUFFIX)).decode()
+        sha256 = self.workspace.read_bytes(self._path(shard + HASH_SUFFIX)).decode().strip()
         return {"rows": rows, "rejected": rejected, "sha256": sha256}
 
     @property
@@ -247,9 +277,16 @@ class LabelStore:
 
     @property
     def manifest(self) -> dict[str, Any] | None:
-        """What `compact` wrote, or None while shards are missing."""
-        path = self._path(MANIFEST_FILE)
-        return dict(self.workspace.read_json(path)) if self.workspace.exists(path) else None
+        """What `compact` wrote, or None while shards are missing or where it is damaged."""
+        try:
+            return dict(self.workspace.read_json(self._path(MANIFEST_FILE))) if self.has_manifest else None
+        except (ValueError, TypeError):
+            return None
+
+    @property
+    def has_manifest(self) -> bool:
+        """Tell whether `compact` has written one, legible or not."""
+        return self.workspace.exists(self._path(MANIFEST_FILE))
 
     def open_again(self) -> None:
         """Withdraw the manifest because shards are to be written, and sweep what killed processes left half-written."""
@@ -265,7 +302,8 @@ class LabelStore:
     def _path(self, name: str) -> str:
         return f"{self.folder}/{name}"
 
-    def _has_shards(self) -> bool:
+    def has_shards(self) -> bool:
+        """Tell whether labels are there, whatever made them."""
         return bool(self.workspace.list(self.folder, suffix=".parquet"))
 
     def _stale(self, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 from transformers import PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
@@ -99,9 +100,11 @@ class TokenCache:
     def _table(self, split: str, shard: str, column: str, pattern: str | None, wanted: list[str]) -> pa.Table:
         name = f"{column}-{fingerprint(pattern)}" if pattern else column
         path = f"{self.folder}/{self.fingerprints[split]}/{split}/{name}/{shard}"
-        if not self.workspace.exists(path):
+        data = self.workspace.read_intact(path)
+        if data is None:  # not there, or damaged
             self._write(path, split, shard, column, pattern)
-        return self.workspace.read_table(path, columns=wanted).combine_chunks()
+            data = self.workspace.read_bytes(path)
+        return pq.read_table(pa.BufferReader(data), columns=wanted).combine_chunks()
 
     def _write(self, path: str, split: str, shard: str, column: str, pattern: str | None) -> None:
         source = f"{corpus_folder(self.corpus, split)}/{shard}"
@@ -130,15 +133,16 @@ def read_grids(
         shard: name of the shard.
 
     Raises:
-        UserError: if the tokens were deleted since that tokenizer's model labelled the shard.
+        UserError: if the tokens were deleted or damaged since that tokenizer's model labelled the shard.
     """
     path = f"tokens/{vocabulary}/{split_fingerprint}/{split}/{CONTEXT}/{shard}"
-    if not workspace.exists(path):
+    data = workspace.read_intact(path)
+    if data is None:
         raise UserError(
-            f"{workspace.show(path)}: these tokens, which soft labels of spans are counted in, are not there; label "
-            "again with --relabel"
+            f"{workspace.show(path)}: these tokens, which soft labels of spans are counted in, are not there or "
+            "damaged; delete those labels and label again"
         )
-    table = workspace.read_table(path, columns=["starts", "ends"]).combine_chunks()
+    table = pq.read_table(pa.BufferReader(data), columns=["starts", "ends"]).combine_chunks()
     return _column(table, "starts"), _column(table, "ends")
 
 

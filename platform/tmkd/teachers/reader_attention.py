@@ -19,7 +19,7 @@ from tmkd.models.loading import load_model
 from tmkd.objectives.attention_mse import question_attention
 from tmkd.runtimes.base import FloatArray, Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
-from tmkd.runtimes.network import Network
+from tmkd.runtimes.network import Network, takes_types
 from tmkd.tasks.attention_maps import AttentionMaps
 from tmkd.tasks.features import Ragged, Template
 from tmkd.tasks.tokens import vocabulary_fingerprint
@@ -64,6 +64,8 @@ class MeanAttention(Network):
     def __init__(self, readers: list[PreTrainedModel], max_length: int, template: Template, question: int) -> None:
         super().__init__(readers[0])
         self.readers = nn.ModuleList(reader.eval().requires_grad_(False) for reader in readers)
+        self.typed = [takes_types(reader) for reader in readers]
+        self.takes_types = any(self.typed)
         self.max_length = max_length
         self.question = question
         self.before = len(template.parts[0])
@@ -80,9 +82,10 @@ class MeanAttention(Network):
     def outputs(self, inputs: dict[str, Tensor]) -> Tensor:
         asked = self._of_question(inputs["input_ids"])  # [B, L]
         everywhere = torch.ones_like(asked)  # whose rows are the context's is known where windows are put together
+        untyped = {name: value for name, value in inputs.items() if name != "token_type_ids"}
         means = []
-        for reader in self.readers:
-            last = reader(**inputs, output_attentions=True).attentions[-1]  # [B, H, L, L]
+        for reader, typed in zip(self.readers, self.typed, strict=True):
+            last = reader(**(inputs if typed else untyped), output_attentions=True).attentions[-1]  # [B, H, L, L]
             means.append(question_attention(last.float(), everywhere, asked))  # [B, L, L]
         mean = torch.stack(means).mean(dim=0)[:, :, self.before : self.before + self.question]
         room = (0, self.question - mean.shape[2], 0, self.max_length - mean.shape[1])

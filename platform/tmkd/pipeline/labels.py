@@ -24,6 +24,8 @@ from tmkd.workspace import HASH_SUFFIX, fingerprint, labels_folder
 
 ATTENTION_STORE = "attention"
 """What the store of where all readers look together is called, beside those of the teachers."""
+LEARNED = ("unlabeled", "train")
+"""Splits whose soft labels the student learns from."""
 CALIBRATION_SHARDS = 8
 """Shards that a calibration is fitted on at most; two parameters need no more."""
 
@@ -47,7 +49,7 @@ def calibrate(context: Context, corpus: CorpusManifest, teacher: str) -> Calibra
 def signal(context: Context, corpus: CorpusManifest, teachers: list[str]) -> Signal:
     """Return the soft labels of one teacher, or of the mean of several."""
     calibrations = tuple(calibrate(context, corpus, teacher) for teacher in teachers)
-    made_by = [teacher_identity(context, corpus, teacher) for teacher in teachers]
+    made_by = [[teacher_identity(context, corpus, each), *_gaps(context, corpus, each)] for each in teachers]
     return Signal(
         tuple(teachers), calibrations, fingerprint([made_by, [c and (c.scale, c.shift) for c in calibrations]])
     )
@@ -71,6 +73,14 @@ def teacher_identity(context: Context, corpus: CorpusManifest, teacher: str) -> 
     """Return the fingerprint of what made a teacher's labels, whatever corpus they are of."""
     made_by = _identity(context, corpus, teacher)
     return fingerprint({key: value for key, value in made_by.items() if key not in ("corpus", "column_order")})
+
+
+def _gaps(context: Context, corpus: CorpusManifest, teacher: str) -> list[tuple[str, int]]:
+    """Return how many rows without a score each learned split holds: who learned around them learns again once they
+    are scored.
+    """
+    manifests = {split: LabelStore(context.workspace, corpus.name, split, teacher).manifest for split in LEARNED}
+    return [(split, int(found["rejected"])) for split, found in manifests.items() if found and found["rejected"]]
 
 
 def teacher_columns(context: Context, corpus: CorpusManifest, teacher: str) -> int:

@@ -17,7 +17,7 @@ from tmkd.models.folders import fetch, local_folder
 from tmkd.models.student_config import Pooling
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.label_plan import compare_with_plan
-from tmkd.pipeline.labels import base_identity, golden_identity, reading, signal
+from tmkd.pipeline.labels import LEARNED, base_identity, golden_identity, reading, signal
 from tmkd.pipeline.recipe import Recipe, TeacherEntry, TeacherTraining
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
@@ -26,8 +26,6 @@ from tmkd.training.plan import finished
 from tmkd.training.run import train
 from tmkd.training.stage import Stage
 
-LEARNED = ("unlabeled", "train")
-"""Splits whose soft labels the student learns from."""
 JUDGED = ("train", "validation", "test")
 """Splits that a teacher labels to be measured; single logits are calibrated on the first."""
 

@@ -47,6 +47,14 @@ def test_soft_is_the_mean_over_headers_of_eq_4_and_each_header_is_named() -> Non
     assert terms["golden"].item() == pytest.approx(l_g(range(6)), rel=1e-12)
 
 
+def test_headers_may_weigh_differently() -> None:
+    targets = Targets(None, {name: torch.tensor(value) for name, value in TEACHERS.items()}, torch.ones(6))
+    logits = {name: torch.tensor(value) for name, value in LOGITS.items()}
+    terms = weighted_terms(logits, targets, soft_label_mse, {"soft:a": 3.0, "soft:c": 0.0})
+    expected = (3 * l_si("soft:a", range(6)) + l_si("soft:b", range(6))) / 4
+    assert terms["soft"].item() == pytest.approx(expected, rel=1e-12)
+
+
 @pytest.mark.parametrize("alpha", [0.0, 0.1, 0.9, 1.0])
 def test_combined_with_alpha_it_is_eq_5(alpha: float) -> None:
     loss = combine(terms_of(), {"golden": 1 - alpha, "soft": alpha})

@@ -7,6 +7,9 @@ import pytest
 import torch
 
 from tmkd.objectives import SOFT_OBJECTIVES, golden_cross_entropy, soft_label_mse
+from tmkd.objectives.margin_mse import margin_mse
+from tmkd.objectives.ranknet import ranknet
+from tmkd.objectives.soft_label_kl import soft_label_kl
 
 RNG = np.random.default_rng(0)
 SHAPES = [(1, 2), (7, 2), (5, 3), (4, 17)]
@@ -62,9 +65,69 @@ def test_soft_label_mse_is_zero_only_where_the_logits_agree() -> None:
     assert soft_label_mse(logits, logits + 0.1).gt(0).all()  # the same probabilities, but not the same logits
 
 
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_soft_label_kl_is_hinton_s(shape, temperature: float) -> None:
+    student, teacher = RNG.normal(scale=3, size=(2, *shape))
+    p, q = (np.exp(logits / temperature) for logits in (student, teacher))
+    p, q = p / p.sum(1, keepdims=True), q / q.sum(1, keepdims=True)
+    expected = temperature**2 * (q * np.log(q / p)).sum(1)
+    np.testing.assert_allclose(soft_label_kl(*map(torch.tensor, (student, teacher)), temperature), expected, rtol=1e-9)
+
+
+def test_soft_label_kl_is_zero_where_the_probabilities_agree() -> None:
+    logits = torch.tensor(RNG.normal(size=(4, 3)))
+    assert soft_label_kl(logits, logits).eq(0).all()
+    assert soft_label_kl(logits, logits + 3).abs().max() < 1e-12
+
+
+QUESTION = np.array([7, 2, 7, 7, 5, 2])  # 5 has one candidate
+WEIGHT = np.array([1.0, 1.0, 0.0, 1.0, 1.0, 1.0])
+
+
+def over_rivals(pair_loss) -> list[float]:
+    """Mean over a row's rivals that count, candidate by candidate."""
+    rows = range(len(QUESTION))
+    each = [[pair_loss(i, j) for j in rows if j != i and QUESTION[j] == QUESTION[i] and WEIGHT[j]] for i in rows]
+    return [sum(losses) / len(losses) if losses else 0.0 for losses in each]
+
+
+def of_candidates(loss, student, teacher):
+    return loss(*map(torch.tensor, (student, teacher, QUESTION, WEIGHT))).numpy()
+
+
+def test_margin_mse_compares_the_candidates_of_a_question() -> None:
+    s, t = RNG.normal(scale=3, size=(2, 6))
+    expected = over_rivals(lambda i, j: ((s[i] - s[j]) - (t[i] - t[j])) ** 2)
+    np.testing.assert_allclose(of_candidates(margin_mse, s, t), expected, rtol=1e-12)
+    assert expected[4] == 0 and of_candidates(margin_mse, t + QUESTION, t).max() < 1e-12  # a question's level is free
+
+
+def test_ranknet_is_burges_eq_3_less_the_teacher_s_entropy() -> None:
+    s, t = RNG.normal(scale=3, size=(2, 6))
+
+    def eq_3(i: int, j: int) -> float:
+        p, q = (1 / (1 + np.exp(-(x[i] - x[j]))) for x in (s, t))
+        entropy = -(q * np.log(q) + (1 - q) * np.log(1 - q))
+        return -q * np.log(p) - (1 - q) * np.log(1 - p) - entropy
+
+    np.testing.assert_allclose(of_candidates(ranknet, s, t), over_rivals(eq_3), rtol=1e-9)
+    assert np.abs(of_candidates(ranknet, t + QUESTION, t)).max() < 1e-12
+
+
+def test_ranknet_is_finite_for_certain_and_wrong_orders() -> None:
+    scores = torch.tensor([500.0, -500.0], requires_grad=True)
+    loss = ranknet(scores, -scores.detach(), torch.zeros(2).long(), torch.ones(2))
+    loss.sum().backward()
+    assert loss.tolist() == [1000.0, 1000.0] and scores.grad.isfinite().all()
+
+
 @pytest.mark.parametrize("name", sorted(SOFT_OBJECTIVES))
 def test_every_listed_soft_objective_gives_a_number_a_row_with_a_gradient(name: str) -> None:
-    student = torch.tensor(RNG.normal(size=(6, 3)), requires_grad=True)
-    loss = SOFT_OBJECTIVES[name](student, torch.tensor(RNG.normal(size=(6, 3))))
+    student, teacher = (torch.tensor(RNG.normal(size=(6, 2))) for _ in range(2))
+    student.requires_grad_()
+    loss = SOFT_OBJECTIVES[name].loss(student, teacher, torch.arange(6) // 2, torch.ones(6).double(), 2.0)
     loss.sum().backward()
-    assert loss.shape == (6,) and student.grad.ne(0).any(dim=1).all()
+    assert loss.shape == (6,) and loss.gt(0).all() and student.grad.ne(0).any(dim=1).all()
+    same = SOFT_OBJECTIVES[name].loss(teacher, teacher, torch.arange(6) // 2, torch.ones(6).double(), 2.0)
+    assert same.abs().max() < 1e-12

@@ -201,3 +201,13 @@ def test_a_whole_recipe_survives_being_written_and_read_again() -> None:
     recipe = load("docs", {})
     tree = yaml.safe_load(yaml.safe_dump(recipe.model_dump(mode="json")))
     assert parse(Recipe, apply_overrides(tree, {}), "again") == recipe
+
+
+def test_an_objective_that_does_not_fit_is_refused_with_what_would() -> None:
+    three = {"kind": "files", "path": "pairs.tsv", "classes": ["a", "b", "c"]}
+    assert "pretrain.objective: ranknet compares candidates by the odds of two classes" in fault(
+        corpus=three, pretrain={"objective": "ranknet"}
+    )
+    assert "finetune.temperature: only the objective kl has one, but it is mse" in fault(finetune={"temperature": 2})
+    assert check(pretrain={"objective": "kl", "temperature": 2}).pretrain.temperature == 2
+    assert check(finetune={"objective": "margin_mse"}).finetune.objective == "margin_mse"

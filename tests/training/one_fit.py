@@ -21,9 +21,11 @@ from tmkd.training.stage import Stage
 cloudpickle.register_pickle_by_value(sys.modules[__name__])  # workers cannot import tests
 Attempt = tuple[tuple[Stage, ...], dict[str, Any]]
 
-UNDETERMINED = "attention.self.key.bias"
+UNDETERMINED = ("attention.self.key.bias",)
 """Adds the same to all scores of a query, which softmax takes away again: its gradient is nothing but rounding errors,
 which Adam makes as large as any other. It has no effect, so it is not compared."""
+FREE_LEVEL = ("linear.bias",)
+"""The same of a header's bias where candidates are compared: it adds the same to all of them."""
 
 
 class BreakOff:
@@ -97,7 +99,7 @@ def weights(world: World, output: str) -> dict[str, np.ndarray]:
     return load_file(world.workspace.local_path(f"{output}/model.safetensors"))
 
 
-def furthest(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray], but: str = "no name") -> float:
+def furthest(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray], but: tuple[str, ...] = ()) -> float:
     """Return the largest difference between two models' weights, those whose names end in ``but`` left out."""
     assert one.keys() == other.keys()
     return max(float(np.abs(one[name] - other[name]).max()) for name in one if not name.endswith(but))

@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from one_fit import UNDETERMINED, BreakOff, Record, attempt, furthest, note, run, weights
+from one_fit import FREE_LEVEL, UNDETERMINED, BreakOff, Record, attempt, furthest, note, run, weights
 from tiny_stages import SHAPE, make_world, schedule, stage
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -26,6 +26,11 @@ def learned(world, output: str, **changes):
     """Golden and soft labels, some of them missing, so that rows of a batch weigh differently."""
     values = {"golden": True, "weights": {"golden": 0.1, "soft": 0.9}, "validation": world.shards}
     return stage(world, output, **values | {"schedule": schedule(clip=0)} | changes)
+
+
+def compared(world, output: str):
+    """Candidates of a question against each other."""
+    return learned(world, output, soft_objective="margin_mse")
 
 
 def clipped(world, output: str, **changes):
@@ -58,6 +63,9 @@ def alone(world, sent, ray_session, tmp_path_factory) -> dict[str, str]:
         "8x1": attempt(learned(world, "8x1"), micro_batch=1),
         "3+3+2": attempt(learned(world, "3+3+2"), micro_batch=3),
         "batches of 7": attempt(learned(world, "batches of 7", schedule=schedule(batch_size=7, clip=0)), micro_batch=8),
+        "compared": attempt(compared(world, "compared"), micro_batch=8),
+        "compared, 3+3+2": attempt(compared(world, "compared, 3+3+2"), micro_batch=3),
+        "compared, 8x1": attempt(compared(world, "compared, 8x1"), micro_batch=1),
         "bf16": attempt(learned(world, "bf16"), precision="bf16"),
         "frozen": attempt(learned(world, "frozen", shape=frozen), zero_stage=1),
     }
@@ -83,25 +91,32 @@ def in_pair(world, ray_session, tmp_path_factory) -> dict[str, str]:
         "2 workers, 1 row": attempt(learned(world, "2 workers, 1 row"), micro_batch=1),
         "2 workers, 7": attempt(learned(world, "2 workers, 7", schedule=schedule(batch_size=7, clip=0)), micro_batch=2),
     }
+    attempts["compared, 2 workers"] = attempt(compared(world, "compared, 2 workers"), micro_batch=2)
     for zero in ZERO[1:]:
         name = f"2 workers, zero {zero}"
         attempts[name] = attempt(clipped(world, name), zero_stage=zero, micro_batch=3)
     return run(world, attempts, 2, tmp_path_factory.mktemp("in_pair"))
 
 
-def check_same(world, faults: dict[str, str], name: str, as_in: str) -> None:
+def check_same(world, faults: dict[str, str], name: str, as_in: str, but: tuple[str, ...] = UNDETERMINED) -> None:
     """Both must be there, the same, and not where they started."""
     assert name not in faults, faults[name]
     ours, theirs = weights(world, name), weights(world, as_in)
     start, _, _ = build(learned(world, "x"), world.workspace)
     moved = furthest({key: value.numpy() for key, value in start.state_dict().items()}, theirs)
     assert moved > 1e-3 > 100 * ATOL
-    assert furthest(ours, theirs, but=UNDETERMINED) <= ATOL
+    assert furthest(ours, theirs, but) <= ATOL
 
 
 @pytest.mark.parametrize("name", ["8x1", "3+3+2"])
 def test_accumulated_micro_batches_equal_one_large_one(world, alone, name: str) -> None:
     check_same(world, alone, name, "1x8")
+
+
+@pytest.mark.parametrize("name", ["compared, 3+3+2", "compared, 8x1", "compared, 2 workers"])
+def test_candidates_that_are_compared_stay_together_however_a_step_is_cut(world, alone, in_pair, name: str) -> None:
+    check_same(world, alone | in_pair, name, "compared", UNDETERMINED + FREE_LEVEL)
+    assert furthest(weights(world, "compared"), weights(world, "1x8")) > 100 * ATOL
 
 
 @pytest.mark.parametrize("zero", ZERO)

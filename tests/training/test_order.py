@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import islice, pairwise
 
 import numpy as np
 import pytest
 
-from tmkd.training.order import batches, worker_slice
+from tmkd.training.order import batches, group_numbers, whole_groups, worker_slice
 
 SHARDS = [5, 1, 7, 4, 6]  # 23 rows
 ALL = {(shard, row) for shard, rows in enumerate(SHARDS) for row in range(rows)}
@@ -68,3 +68,33 @@ def test_workers_share_a_batch_without_loss_or_repetition_of_weight(size: int, w
     counted = sorted(tuple(ref) for mine, weights in slices for ref, w in zip(mine, weights, strict=True) if w == 1)
     assert counted == [(row, row * 10) for row in range(size)]
     assert sum(float(weights.sum()) for _, weights in slices) == size
+
+
+GROUPS = [np.array([2, 2, 0, 1, 1]), np.array([0]), np.arange(7) // 3, np.arange(4) // 2, np.zeros(6, dtype=int)]
+
+
+def grouped(count: int, **more) -> list:
+    found = islice(batches(SHARDS, 4, 2, 0, groups=lambda shard: GROUPS[shard], **more), count)
+    return [(step, [tuple(map(int, ref)) for ref in refs]) for step, refs in found]
+
+
+def test_rows_of_a_group_follow_each_other_and_all_rows_come() -> None:
+    epoch = rows(grouped(6))
+    assert len(epoch) == 23 and set(epoch) == ALL
+    named = [(shard, int(GROUPS[shard][row])) for shard, row in epoch]
+    changes = sum(one != other for one, other in pairwise(named))
+    assert changes == len(set(named)) - 1
+    assert rows(grouped(6, first_step=6)) != epoch and grouped(4, first_step=2) == grouped(6)[2:]
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3, 9])
+def test_a_batch_is_cut_between_groups_alone(parts: int) -> None:
+    refs = np.array(sorted(ALL))
+    number = group_numbers(refs, lambda shard: GROUPS[shard])
+    assert len(set(number)) == 3 + 1 + 3 + 2 + 1
+    cut = whole_groups(number, np.random.default_rng(0).integers(3, 40, len(refs)), parts)
+    assert len(cut) == parts and sorted(np.concatenate(cut)) == list(range(23))
+    owners = [set(number[part]) for part in cut]
+    assert sum(map(len, owners)) == len(set(number))
+    if parts < 4:  # no part is much larger than its share; a group has six rows at most
+        assert max(map(len, cut)) <= 23 / parts + 6

@@ -22,6 +22,8 @@ from tmkd.workspace import Workspace, corpus_folder, shard_name
 CORPUS = "tiny"
 WORDS = [f"w{index}" for index in range(40)]
 ROWS = 20
+CANDIDATES = 3
+"""Rows that follow each other and have the same question_id; the texts differ all the same."""
 NO_GOLDEN, NOT_SCORED = (3, 10, 17), (5, 10)
 """Rows of every shard that no judge has spoken about, and that teacher b could not score."""
 SHAPE = StudentShape(layers=1, pooling="match", freeze_embeddings=False, dropout=0.0, max_length=24)
@@ -86,7 +88,8 @@ def _write_shard(workspace: Workspace, split: str, shard: str, ids: np.ndarray, 
     count = len(ids)
     questions = [" ".join(rng.choice(WORDS, rng.integers(2, 6))) for _ in range(count)]
     passages = [" ".join(rng.choice(WORDS, rng.integers(3, 12))) for _ in range(count)]
-    columns = [ids, [str(key) for key in ids], [str(key) for key in ids], questions, passages, [0] * count]
+    asked = [str(key // CANDIDATES) for key in ids]
+    columns = [ids, [str(key) for key in ids], asked, questions, passages, [0] * count]
     workspace.publish_table(f"{corpus_folder(CORPUS, split)}/{shard}", pa.table(columns, schema=PAIR_SCHEMA))
     for teacher, columns in (("a", 2), ("b", 2), ("single", 1)):
         logits = rng.normal(size=(count, columns)).astype(np.float32)

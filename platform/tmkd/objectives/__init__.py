@@ -8,14 +8,14 @@ that the loss depends neither on micro-batches nor on accumulation nor on the nu
 from __future__ import annotations
 
 from tmkd.objectives.golden_cross_entropy import golden_cross_entropy
+from tmkd.objectives.soft import SOFT_OBJECTIVES, SoftObjective
 from tmkd.objectives.soft_label_mse import soft_label_mse
 from tmkd.objectives.span_terms import SpanTargets, span_terms
 from tmkd.objectives.terms import Targets, combine, weighted_terms
 
-SOFT_OBJECTIVES = {"mse": soft_label_mse}
-
 __all__ = [
     "SOFT_OBJECTIVES",
+    "SoftObjective",
     "SpanTargets",
     "Targets",
     "combine",

@@ -22,34 +22,44 @@ class Targets:
         golden: int64 [B] class indices (-1 = none), or None where the stage has no golden term.
         soft: header name -> float [B, C] logits of its teacher (or of the mean of several).
         weight: float [B]; 0 for rows that only fill up a batch.
+        question: int64 [B], the same number for candidates of one question; None where nobody compares them.
     """
 
     golden: Tensor | None
     soft: Mapping[str, Tensor]
     weight: Tensor
+    question: Tensor | None = None
 
     def to(self, device: str) -> Targets:
         """Return the same targets on ``device``."""
-        golden = None if self.golden is None else self.golden.to(device)
-        return Targets(golden, {name: value.to(device) for name, value in self.soft.items()}, self.weight.to(device))
+        golden, question = (None if value is None else value.to(device) for value in (self.golden, self.question))
+        soft = {name: value.to(device) for name, value in self.soft.items()}
+        return Targets(golden, soft, self.weight.to(device), question)
 
 
-def weighted_terms(logits: Mapping[str, Tensor], targets: Targets, soft_loss: RowLoss) -> dict[str, Tensor]:
+def weighted_terms(
+    logits: Mapping[str, Tensor],
+    targets: Targets,
+    soft_loss: RowLoss,
+    header_weights: Mapping[str, float] | None = None,
+) -> dict[str, Tensor]:
     """Return the sum over the rows of each named term.
 
-    ``golden`` is l_g of Eq. (2); ``soft`` is l_s of Eq. (4), the mean over headers; ``soft:NAME`` is each header's
-    own l_si, which is logged but not weighed again.
+    ``golden`` is l_g of Eq. (2); ``soft`` is l_s of Eq. (4), the mean over headers (weighed by ``header_weights``, 1
+    for any other); ``soft:NAME`` is each header's own l_si, which is logged but not weighed again.
     """
     terms: dict[str, Tensor] = {}
     if targets.golden is not None:
         terms["golden"] = (golden_cross_entropy(logits[GOLDEN], targets.golden) * targets.weight).sum()
+    if not targets.soft:
+        return terms
+    weights = {header: (header_weights or {}).get(header, 1.0) for header in targets.soft}
+    weighed = []
     for header, teacher in targets.soft.items():
-        terms[header if header != GOLDEN else "soft:golden"] = (
-            soft_loss(logits[header], teacher) * targets.weight
-        ).sum()
-    if targets.soft:
-        terms["soft"] = torch.stack([v for k, v in terms.items() if k.startswith("soft:")]).mean()
-    return terms
+        term = (soft_loss(logits[header], teacher) * targets.weight).sum()
+        terms[header if header != GOLDEN else "soft:golden"] = term
+        weighed.append(term * weights[header])
+    return {**terms, "soft": torch.stack(weighed).sum() / sum(weights.values())}
 
 
 def combine(terms: Mapping[str, Tensor], weights: Mapping[str, float]) -> Tensor:

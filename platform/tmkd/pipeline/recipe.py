@@ -12,6 +12,7 @@ from tmkd.config import Config, Tree, apply_overrides, parse, read_yaml
 from tmkd.corpus.config import CorpusConfig
 from tmkd.errors import UserError, nearest
 from tmkd.models.student_config import Pooling
+from tmkd.objectives import SOFT_OBJECTIVES
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.kinds import TASKS, kinds_for
 from tmkd.training.config import EngineConfig, Schedule
@@ -90,12 +91,21 @@ class StudentRecipe(Config):
     )
 
 
+Objective = Literal["mse", "kl", "margin_mse", "ranknet"]
+OBJECTIVE = (
+    "loss on soft labels of pairs: mse on logits (the paper's), kl at a temperature; between a question's candidates "
+    "margin_mse, ranknet"
+)
+TEMPERATURE = "of the objective kl"
+
+
 class PretrainRecipe(Schedule):
     """Stage 1: distillation on the unlabeled split's soft labels (paper, Eq. 4)."""
 
     enabled: bool = Field(True, description="false: there is no stage 1, and stage 2 starts from the base (A2D)")
     learning_rate: float = Field(6e-4, gt=0, description="peak rate of AdamW")
-    objective: Literal["mse"] = Field("mse", description="loss on soft labels")
+    objective: Objective = Field("mse", description=OBJECTIVE)
+    temperature: float = Field(1.0, gt=0, description=TEMPERATURE)
 
 
 class FinetuneRecipe(Schedule):
@@ -103,7 +113,8 @@ class FinetuneRecipe(Schedule):
 
     epochs: float = Field(2.0, gt=0, description="passes over the train split")
     alpha: float = Field(0.9, ge=0, le=1, description="weight of the soft labels; 1 - alpha is the golden label's")
-    objective: Literal["mse"] = Field("mse", description="loss on soft labels")
+    objective: Objective = Field("mse", description=OBJECTIVE)
+    temperature: float = Field(1.0, gt=0, description=TEMPERATURE)
     answer: float = Field(
         0.0, ge=0, description="spans only: weight of the margin over the teachers' most confusing answer (A2D)"
     )
@@ -243,6 +254,20 @@ class Recipe(Config):
                 raise ValueError(f"finetune.{key} is for spans, but corpus.task is pair; drop it")
         if self.finetune.attention_first and not self.finetune.attention:
             raise ValueError("finetune.attention_first: give finetune.attention a weight, or there is nothing to learn")
+        for stage in ("pretrain", "finetune"):
+            asked: PretrainRecipe | FinetuneRecipe = getattr(self, stage)
+            if task == "span" and asked.objective != "mse":
+                raise ValueError(
+                    f"{stage}.objective: {asked.objective} is for pairs, but corpus.task is span; drop it: spans are "
+                    "distilled by their start and end probabilities at reading.temperature"
+                )
+            if SOFT_OBJECTIVES[asked.objective].compares and len(self.corpus.classes) != 2:
+                raise ValueError(
+                    f"{stage}.objective: {asked.objective} compares candidates by the odds of two classes, but "
+                    f"corpus.classes has {len(self.corpus.classes)}; right would be mse or kl"
+                )
+            if asked.temperature != 1 and asked.objective != "kl":
+                raise ValueError(f"{stage}.temperature: only the objective kl has one, but it is {asked.objective}")
         if task == "pair" and self.evaluation.also:
             raise ValueError("evaluation.also is for spans so far, but corpus.task is pair; drop it")
         if task == "pair" and self.student.soft_headers == "mean":

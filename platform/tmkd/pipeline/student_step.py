@@ -84,7 +84,8 @@ def pretrain_stage(context: Context, corpus: CorpusManifest) -> Stage:
         name="pretrain", output=f"{context.run_folder}/pretrained", split="unlabeled",
         shards=corpus.shard_rows("unlabeled"), signals=signals(context, corpus), golden=False, weights={"soft": 1.0},
         schedule=recipe.pretrain, **_base(context), shape=_shape(context),
-        reading=_reading(context), soft_objective=recipe.pretrain.objective, **_common(context, corpus),
+        reading=_reading(context), soft_objective=recipe.pretrain.objective,
+        temperature=recipe.pretrain.temperature, **_common(context, corpus),
     )  # fmt: skip
 
 
@@ -119,7 +120,8 @@ def finetune_stage(context: Context, corpus: CorpusManifest) -> Stage:
         signals=signals(context, corpus) if alpha > 0 else {}, golden=alpha < 1,
         weights={name: weight for name, weight in weights.items() if weight > 0}, schedule=recipe.finetune,
         **_after(context, stages_before(context, corpus)), shape=_shape(context), reading=_reading(context, **more),
-        soft_objective=recipe.finetune.objective, golden_identity=golden_identity(context, corpus, "train"),
+        soft_objective=recipe.finetune.objective, temperature=recipe.finetune.temperature,
+        golden_identity=golden_identity(context, corpus, "train"),
         **_common(context, corpus),
     )  # fmt: skip
 

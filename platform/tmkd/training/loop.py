@@ -20,7 +20,7 @@ from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threa
 from tmkd.training import checkpoints, engine, publish
 from tmkd.training.lessons import LESSONS
 from tmkd.training.model import HeadersOf, build
-from tmkd.training.order import batches, worker_slice
+from tmkd.training.order import batches
 from tmkd.training.plan import Plan, finished
 from tmkd.training.rows import MicroBatch
 from tmkd.training.stage import Stage
@@ -79,8 +79,9 @@ class StageRun:
     def run(self) -> None:
         stage, config, started = self.stage, self.plan.engine, time.monotonic()
         order = batches(
-            list(stage.shards.values()), stage.schedule.batch_size, config.shuffle_shards, stage.seed, self.first_step
-        )
+            list(stage.shards.values()), stage.schedule.batch_size, config.shuffle_shards, stage.seed, self.first_step,
+            self.rows.groups,
+        )  # fmt: skip
         for step, refs in order:
             if step >= stage.steps:
                 break
@@ -101,8 +102,7 @@ class StageRun:
         torch.manual_seed((self.stage.seed * 1_000_003 + step) * 1_009 + self.rank)  # dropout: same again on resume
         self.engine.train()
         total = max(float(self.rows.usable(refs).sum()), 1.0)
-        mine, weights = worker_slice(refs, self.rank, self.world)
-        micro_batches = list(self.rows.micro_batches(mine, weights, self.plan.engine.micro_batch))
+        micro_batches = self.rows.parts(refs, self.rank, self.world, self.plan.engine.micro_batch)
         for index, micro in enumerate(micro_batches):
             self.engine.set_gradient_accumulation_boundary(index == len(micro_batches) - 1)
             terms = self._terms(micro)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,8 +15,9 @@ from tmkd.soft_labels.calibration import to_class_logits
 from tmkd.soft_labels.join import join_shard
 from tmkd.soft_labels.store import LabelStore
 from tmkd.tasks.features import Ragged
-from tmkd.training.order import RowRefs
+from tmkd.training.order import Groups, RowRefs, group_numbers, whole_groups
 from tmkd.training.rows import MicroBatch, Rows, gather
+from tmkd.workspace import corpus_folder
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -29,6 +31,7 @@ class ShardRows:
         golden: int64 [n], -1 where there is none.
         soft: header -> float32 [n, C] class logits.
         usable: float32 [n], 0 where a label that the stage learns from is missing.
+        group: int64 [n], the same number for candidates of one question; all 0 where nobody compares them.
     """
 
     question: Ragged
@@ -36,12 +39,39 @@ class ShardRows:
     golden: npt.NDArray[np.int64]
     soft: dict[str, FloatArray]
     usable: FloatArray
+    group: npt.NDArray[np.int64]
 
 
 class PairRows(Rows[ShardRows]):
     """Reads the shards of a stage that classifies pairs."""
 
-    def micro_batches(self, refs: RowRefs, weights: FloatArray, size: int) -> Iterator[MicroBatch]:
+    @property
+    def groups(self) -> Groups | None:
+        return (lambda shard: self._shard(shard).group) if self.stage.compares else None
+
+    def parts(self, batch: RowRefs, rank: int, world: int, size: int) -> list[MicroBatch]:
+        if self.groups is None:
+            return super().parts(batch, rank, world, size)
+        number = group_numbers(batch, self.groups)
+        each = math.ceil(math.ceil(len(batch) / world) / size)
+        cut = whole_groups(number, self._lengths(batch), world * each)[rank::world]
+        return [self._of_questions(batch, rows, number) for rows in cut]
+
+    def _of_questions(self, batch: RowRefs, rows: npt.NDArray[np.int64], number: npt.NDArray[np.int64]) -> MicroBatch:
+        """Return all of ``rows`` as one micro-batch; a row of weight 0 where there are none."""
+        picked = rows if len(rows) else np.zeros(1, dtype=np.int64)
+        weights = np.full(len(picked), float(len(rows) > 0), dtype=np.float32)
+        (micro,) = self.micro_batches(batch[picked], weights, len(picked), number[picked])
+        return micro
+
+    def _lengths(self, refs: RowRefs) -> npt.NDArray[np.int64]:
+        shards, rows = [self._shard(int(shard)) for shard, _ in refs], refs[:, 1].tolist()
+        columns = (gather([s.question for s in shards], rows), gather([s.passage for s in shards], rows))
+        return self.features.lengths(*columns)
+
+    def micro_batches(
+        self, refs: RowRefs, weights: FloatArray, size: int, number: npt.NDArray[np.int64] | None = None
+    ) -> Iterator[MicroBatch]:
         shards = [self._shard(int(shard)) for shard, _ in refs]
         rows = refs[:, 1]
         question = gather([shard.question for shard in shards], rows.tolist())
@@ -62,6 +92,7 @@ class PairRows(Rows[ShardRows]):
                     golden=torch.from_numpy(golden[picked]) if self.stage.golden else None,
                     soft={header: torch.from_numpy(value[picked]) for header, value in soft.items()},
                     weight=torch.from_numpy(weights[picked]),
+                    question=None if number is None else torch.from_numpy(number[picked]),
                 ),
             )
 
@@ -80,7 +111,14 @@ class PairRows(Rows[ShardRows]):
         clean = {
             header: np.nan_to_num(logits, posinf=0.0, neginf=0.0).astype(np.float32) for header, logits in soft.items()
         }
-        return ShardRows(question, passage, golden, clean, usable.astype(np.float32))
+        group = self._questions(shard) if stage.compares else np.zeros(len(golden), dtype=np.int64)
+        return ShardRows(question, passage, golden, clean, usable.astype(np.float32), group)
+
+    def _questions(self, shard: str) -> npt.NDArray[np.int64]:
+        path = f"{corpus_folder(self.stage.corpus, self.stage.split)}/{shard}"
+        asked = self.workspace.read_table(path, columns=["question_id"])["question_id"].combine_chunks()
+        codes: npt.NDArray[np.int64] = asked.dictionary_encode().indices.to_numpy().astype(np.int64)
+        return codes
 
     def _mean(self, logits: dict[str, FloatArray], header: str) -> FloatArray:
         signal = self.stage.signals[header]

@@ -16,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from tmkd.objectives import SpanTargets, Targets
 from tmkd.tasks.features import Features, Ragged, Template
 from tmkd.tasks.tokens import TokenCache
-from tmkd.training.order import RowRefs
+from tmkd.training.order import Groups, RowRefs, worker_slice
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace
 
@@ -64,6 +64,16 @@ class Rows(ABC, Generic[Shard]):
     @abstractmethod
     def read(self, shard: str) -> Shard:
         """Read one shard."""
+
+    def parts(self, batch: RowRefs, rank: int, world: int, size: int) -> list[MicroBatch]:
+        """Return a worker's share of a global batch in micro-batches of about ``size``, as many as any other worker."""
+        mine, weights = worker_slice(batch, rank, world)
+        return list(self.micro_batches(mine, weights, size))
+
+    @property
+    def groups(self) -> Groups | None:
+        """What keeps rows together that an objective compares; None where rows are learned apart."""
+        return None
 
     @abstractmethod
     def micro_batches(self, refs: RowRefs, weights: FloatArray, size: int) -> Iterator[MicroBatch]:

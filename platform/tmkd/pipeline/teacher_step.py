@@ -17,7 +17,7 @@ from tmkd.models.folders import fetch, local_folder
 from tmkd.models.student_config import Pooling
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.label_plan import compare_with_plan
-from tmkd.pipeline.labels import LEARNED, base_identity, golden_identity, reading, signal
+from tmkd.pipeline.labels import HELD_OUT, LEARNED, base_identity, golden_identity, reading, signal
 from tmkd.pipeline.recipe import Recipe, TeacherEntry, TeacherTraining
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
@@ -55,6 +55,12 @@ def ensure_labels(context: Context, corpus: CorpusManifest, splits: Sequence[str
     _label(context, corpus, context.recipe.in_order(), splits)
 
 
+def ensure_held_out(context: Context, corpus: CorpusManifest) -> None:
+    """Label what temperatures are fitted on and the best teacher is chosen by, where anybody has judged it."""
+    if corpus.task == "pair" and corpus.has_labels(HELD_OUT):
+        ensure_labels(context, corpus, [HELD_OUT])
+
+
 def _label(context: Context, corpus: CorpusManifest, names: Sequence[str], splits: Sequence[str]) -> None:
     wanted = [split for split in dict.fromkeys(splits) if corpus.rows(split)]
     for group in views_of_one_model(context.recipe.teachers, names):
@@ -62,11 +68,14 @@ def _label(context: Context, corpus: CorpusManifest, names: Sequence[str], split
 
 
 def views_of_one_model(teachers: Mapping[str, TeacherEntry], names: Sequence[str]) -> list[list[str]]:
-    """Group teachers that differ in ``question_pattern`` alone: their model is loaded once and reads a passage once."""
+    """Group teachers that differ in ``question_pattern`` and weight alone.
+
+    Their model is loaded once and reads a passage once.
+    """
     groups: dict[str, list[str]] = {}
     for name in names:
         entry = teachers[name]
-        alike = entry.model_dump_json(exclude={"question_pattern"}) if entry.train is None else name
+        alike = entry.model_dump_json(exclude={"question_pattern", "weight"}) if entry.train is None else name
         groups.setdefault(alike, []).append(name)
     return list(groups.values())
 

@@ -18,16 +18,19 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 NEWTON_STEPS = 50
 RIDGE = 1e-6
+LOG_SCALES = (-4.0, 4.0)
+"""Temperatures between 0.02 and 55: a teacher that is always right on the slice would be made infinitely sure."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """Probability of class 1 = sigmoid(``scale`` × raw score + ``shift``).
+    """Probability of class 1 = sigmoid(``scale`` × raw score + ``shift``); of C logits, softmax of ``scale`` × logits.
 
     Attributes:
-        scale: factor on the raw score.
+        scale: factor on the raw score; of C logits 1 ÷ the temperature.
         shift: added after scaling, in logits.
-        source: ``golden`` (fitted on judgements), ``unlabelled`` (from the scores alone) or ``identity``.
+        source: ``golden`` (fitted on judgements), ``unlabelled`` (from the scores alone), ``temperature`` or
+            ``identity``.
         rows: rows it was fitted on.
     """
 
@@ -82,12 +85,36 @@ def fit_unlabelled(scores: npt.NDArray[np.floating], kind: Literal["bi_encoder",
     return Calibration(scale, -scale * float(z.mean()), "unlabelled", len(z))
 
 
+def fit_temperature(logits: npt.NDArray[np.floating], labels: IntArray) -> Calibration:
+    """Fit the one temperature that makes a classifier's probabilities likeliest (Guo et al., ICML 2017).
+
+    What is most probable does not change, but how loud a teacher speaks where it is averaged with others.
+
+    Args:
+        logits: float [n, C] on rows that the teacher was not trained on; rows that are not finite are passed over.
+        labels: int64 [n]; rows with -1 (no judgement) are passed over.
+    """
+    from scipy.optimize import minimize_scalar
+    from scipy.special import log_softmax
+
+    used = (labels >= 0) & np.isfinite(logits).all(axis=1)
+    z, y = logits[used].astype(np.float64), labels[used]
+    if not len(y):
+        return Calibration()
+
+    def surprise(log_scale: float) -> float:
+        return -float(log_softmax(z * np.exp(log_scale), axis=1)[np.arange(len(y)), y].mean())
+
+    best = minimize_scalar(surprise, bounds=LOG_SCALES, method="bounded", options={"xatol": 1e-6})
+    return Calibration(float(np.exp(best.x)), 0.0, "temperature", len(y))
+
+
 def to_class_logits(raw: FloatArray, calibration: Calibration | None, classes: int) -> FloatArray:
     """Return logits of the corpus's classes, float32 [n, classes]; softmax gives the teacher's probabilities.
 
     Args:
         raw: what the store holds, float32 [n, C].
-        calibration: for C = 1; None takes the raw score as the logit.
+        calibration: for C = 1, where None takes the raw score as the logit; or a temperature.
         classes: classes of the corpus.
 
     Raises:
@@ -95,7 +122,7 @@ def to_class_logits(raw: FloatArray, calibration: Calibration | None, classes: i
     """
     columns = raw.shape[1]
     if columns == classes:
-        return raw
+        return raw if calibration is None else raw * np.float32(calibration.scale)
     if columns == 1 and classes == 2:
         half = (calibration or Calibration()).logit(raw) / 2  # [n, 1]
         return np.concatenate([-half, half], axis=1)

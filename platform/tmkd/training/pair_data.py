@@ -126,4 +126,4 @@ class PairRows(Rows[ShardRows]):
             to_class_logits(logits[teacher], calibration, len(self.stage.classes))
             for teacher, calibration in zip(signal.teachers, signal.calibrations, strict=True)
         ]
-        return np.mean(each, axis=0, dtype=np.float32)
+        return np.average(each, axis=0, weights=signal.shares or None).astype(np.float32)

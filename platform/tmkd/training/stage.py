@@ -34,6 +34,7 @@ class Signal:
     teachers: tuple[str, ...]
     calibrations: tuple[Calibration | None, ...]
     identity: str  # fingerprint of what made the labels; a header is inherited only from the same
+    shares: tuple[float, ...] = ()  # of each teacher in the mean; empty = equal ones
     weight: float = 1.0  # of its header among the soft ones
 
 

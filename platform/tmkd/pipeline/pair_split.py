@@ -1,0 +1,75 @@
+"""The rows of pairs that are judged, joined with what every teacher and every judge said of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from tmkd.corpus.manifest import CorpusManifest
+from tmkd.pipeline.context import Context
+from tmkd.pipeline.labels import before_averaging
+from tmkd.soft_labels.calibration import to_class_logits
+from tmkd.soft_labels.join import join_shard
+from tmkd.soft_labels.store import LabelStore
+from tmkd.workspace import corpus_folder
+
+TIMED_PAIRS = 2000
+
+
+@dataclass(frozen=True)
+class Split:
+    """The rows that are judged, in order.
+
+    Attributes:
+        ids: int64 [n].
+        question_ids: object [n] of strings.
+        labels: int64 [n], -1 = none; grades float32 [n], NaN = none.
+        teachers: teacher -> float32 [n, C] probabilities; rows a teacher could not score are uniform.
+        weights: of their votes in the ensemble.
+        texts: (question, passage) of at most `TIMED_PAIRS` rows.
+    """
+
+    ids: npt.NDArray[np.int64]
+    question_ids: npt.NDArray[np.object_]
+    labels: npt.NDArray[np.int64]
+    grades: npt.NDArray[np.float32]
+    teachers: dict[str, npt.NDArray[np.float32]]
+    weights: list[float]
+    texts: list[tuple[str, str]]
+
+    @property
+    def judged(self) -> bool:
+        return bool((self.labels >= 0).any())
+
+
+def read_split(context: Context, corpus: CorpusManifest, name: str) -> Split:
+    """Join a split with every teacher's labels and the golden ones."""
+    stores = {t: LabelStore(context.workspace, corpus.name, name, t) for t in context.recipe.teachers}
+    shards = [join_shard(context.workspace, corpus.name, name, shard, stores) for shard in corpus.shards(name)]
+    columns = ["question_id", "question", "passage"]
+    tables = [
+        context.workspace.read_table(f"{corpus_folder(corpus.name, name)}/{s}", columns) for s in corpus.shards(name)
+    ]
+    teachers = {}
+    for teacher in context.recipe.teachers:
+        raw = np.concatenate([shard.logits[teacher] for shard in shards])
+        logits = to_class_logits(raw, before_averaging(context, corpus, teacher), len(corpus.classes))
+        teachers[teacher] = torch.softmax(torch.from_numpy(np.nan_to_num(logits)), dim=1).numpy()
+    texts = [
+        (question, passage)
+        for t in tables
+        for question, passage in zip(t["question"].to_pylist(), t["passage"].to_pylist(), strict=True)
+    ]
+    step = max(1, len(texts) // TIMED_PAIRS)
+    return Split(
+        ids=np.concatenate([shard.ids for shard in shards]),
+        question_ids=np.concatenate([np.array(t["question_id"].to_pylist(), dtype=object) for t in tables]),
+        labels=np.concatenate([shard.labels for shard in shards]),
+        grades=np.concatenate([shard.grades for shard in shards]),
+        teachers=teachers,
+        weights=[entry.weight for entry in context.recipe.teachers.values()],
+        texts=texts[::step][:TIMED_PAIRS],
+    )

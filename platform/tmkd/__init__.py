@@ -15,6 +15,8 @@ __version__ = "0.1.0"
 
 @when_imported("transformers.models.auto.configuration_auto")
 def _register_config(auto: Any) -> None:
+    from tmkd.models.bi_lstm_config import BiLstmConfig
     from tmkd.models.student_config import StudentConfig
 
-    auto.AutoConfig.register(StudentConfig.model_type, StudentConfig, exist_ok=True)
+    for config in (BiLstmConfig, StudentConfig):
+        auto.AutoConfig.register(config.model_type, config, exist_ok=True)

@@ -42,7 +42,7 @@ def test_help_lists_every_recipe_field_with_type_default_and_meaning(capsys) -> 
     page = capsys.readouterr().out
     shown = {line.split()[0].removeprefix("--") for line in page.splitlines() if line.startswith("  --")}
     assert fields <= shown
-    assert "  --student.layers  <int>  [3]\n        bottom layers kept of the base\n" in page
+    assert "  --student.layers  <int>  [3]\n        encoders: bottom layers kept of the base\n" in page
     assert "  --finetune.alpha  <float>  [0.9]\n" in page
 
 

@@ -17,6 +17,8 @@ from tmkd.errors import UserError
 from tmkd.workspace import Workspace
 
 PACKAGE_PREFIX = "package:"
+IN_WORKSPACE = "workspace:"
+"""Before the folder of a base that a run has made for itself; no recipe names one."""
 WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 
@@ -39,6 +41,13 @@ def local_folder(name: str, key: str) -> Path:
         folder = _download(name, key)
     _check(folder, name, key)
     return folder
+
+
+def base_folder(workspace: Workspace, name: str, key: str) -> Path:
+    """Return the local folder of what a training starts from: see `local_folder`, or a base made in the workspace."""
+    return (
+        fetch(workspace, name.removeprefix(IN_WORKSPACE)) if name.startswith(IN_WORKSPACE) else local_folder(name, key)
+    )
 
 
 def read_config(folder: Path) -> dict[str, Any]:

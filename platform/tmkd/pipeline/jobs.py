@@ -56,15 +56,16 @@ def _ready(context: Context, *splits: str, judged: str | None = None) -> CorpusM
     """Make the corpus, the teachers and the labels of what is learned from, of ``splits`` and of the one ``judged``."""
     from tmkd.pipeline.attention_step import ensure_attention
     from tmkd.pipeline.corpus_step import ensure_corpus, require_split
-    from tmkd.pipeline.teacher_step import ensure_held_out, ensure_labels, ensure_teachers, learned_splits
+    from tmkd.pipeline.teacher_step import ensure_labels, ensure_teachers, held_out, learned_splits
 
     corpus = ensure_corpus(context)
     if judged is not None:
         require_split(corpus, judged)
     ensure_teachers(context, corpus)
-    ensure_labels(context, corpus, (*learned_splits(context.recipe), *splits, *([judged] if judged else [])))
+    wanted = [*learned_splits(context.recipe), *splits, *([judged] if judged else [])]
     if judged is not None or context.recipe.student.soft_headers in ("mean", "best"):
-        ensure_held_out(context, corpus)
+        wanted += held_out(corpus)
+    ensure_labels(context, corpus, wanted)
     ensure_attention(context, corpus)
     return corpus
 

@@ -13,7 +13,7 @@ from scipy.special import softmax
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.evaluation.quality import quality
-from tmkd.models.folders import local_folder
+from tmkd.models.folders import base_folder
 from tmkd.models.student_config import soft_header
 from tmkd.pipeline.context import Context
 from tmkd.soft_labels.calibration import (
@@ -30,7 +30,7 @@ from tmkd.soft_labels.store import LabelStore
 from tmkd.teachers.base import model_facts
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.training.stage import Reading, Signal
-from tmkd.workspace import HASH_SUFFIX, fingerprint, labels_folder
+from tmkd.workspace import HASH_SUFFIX, Workspace, fingerprint, labels_folder
 
 ATTENTION_STORE = "attention"
 """What the store of where all readers look together is called, beside those of the teachers."""
@@ -155,9 +155,9 @@ def _identity(context: Context, corpus: CorpusManifest, teacher: str) -> dict[st
     raise UserError(f"{teacher}: has no soft labels on corpus {corpus.name}; run jobs/label_corpus.py first")
 
 
-def base_identity(model: str, key: str) -> str:
+def base_identity(workspace: Workspace, model: str, key: str) -> str:
     """Return the fingerprint of the weights and vocabulary that a training starts from, wherever they lie."""
-    folder = local_folder(model, key)
+    folder = base_folder(workspace, model, key)
     stats = [(path.name, path.stat()) for path in sorted(folder.iterdir()) if path.is_file()]
     return _base_identity(folder, tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats))
 

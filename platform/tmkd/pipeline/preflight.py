@@ -36,6 +36,11 @@ def check_models(recipe: Recipe) -> None:
 
 
 def _check_student(recipe: Recipe) -> None:
+    if recipe.student.kind == "bi_lstm":
+        vectors = recipe.student.bi_lstm.vectors
+        if vectors and not Path(vectors).expanduser().is_file():
+            raise UserError(f"student.bi_lstm.vectors: {vectors}: no such file; give a GloVe text file, or null")
+        return
     folder = local_folder(recipe.student.base, "student.base")
     check_base(folder, recipe.student.layers, recipe.student.max_length, "student")
     if recipe.corpus.task == "span":

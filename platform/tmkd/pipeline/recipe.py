@@ -37,6 +37,7 @@ class TeacherTraining(Config):
     pooling: Literal["head"] | Pooling = Field(
         "head", description="head = the model's own Hugging Face classifier; else a header as the student's"
     )
+    seed: int | None = Field(None, ge=0, description="of this teacher's training; null = the recipe's")
     layers: int | None = Field(None, ge=1, description="bottom layers kept, with a pooling other than head; null = all")
     freeze_embeddings: bool = Field(
         False, description="leave the base's embeddings as they are, with a pooling other than head"
@@ -76,11 +77,25 @@ class TeacherEntry(TeacherConfig):
         return TeacherConfig(**{name: getattr(self, name) for name in TeacherConfig.model_fields})
 
 
+class BiLstmRecipe(Config):
+    """The Bi-LSTM student, made of the corpus's own words (paper, 4.4)."""
+
+    layers: int = Field(2, ge=1, description="of LSTMs in both directions")
+    learning_rate: float = Field(1e-3, gt=0, description="of both stages, in place of theirs")
+    words: int = Field(15_000, ge=10, description="of the vocabulary: the most frequent ones")
+    embedding: int = Field(300, ge=1, description="numbers of a word vector")
+    hidden: int = Field(256, ge=1, description="hidden units of each direction")
+    vectors: str | None = Field(None, description="GloVe text file for the words it has; null = random normal vectors")
+
+
 class StudentRecipe(Config):
     """What the student looks like."""
 
-    base: str = Field(DEFAULT_BASE, description="model to cut it from: folder, Hub id or package:NAME")
-    layers: int = Field(3, ge=1, description="bottom layers kept of the base")
+    kind: Literal["encoder", "bi_lstm"] = Field("encoder", description="cut from base, or a Bi-LSTM over words")
+    base: str = Field(DEFAULT_BASE, description="encoders: model to cut it from: folder, Hub id or package:NAME")
+    layers: int = Field(3, ge=1, description="encoders: bottom layers kept of the base")
+    bi_lstm: BiLstmRecipe = Field(BiLstmRecipe(), description="what a Bi-LSTM is made of")
+    seed: int | None = Field(None, ge=0, description="of the student's stages alone; null = the recipe's")
     pooling: Pooling = Field(
         "cls", description="what headers read: cls (paper, Eq. 1), mean, or match (compares the two)"
     )
@@ -109,6 +124,9 @@ class PretrainRecipe(Schedule):
     learning_rate: float = Field(6e-4, gt=0, description="peak rate of AdamW")
     objective: Objective = Field("mse", description=OBJECTIVE)
     temperature: float = Field(1.0, gt=0, description=TEMPERATURE)
+    rows: int | None = Field(
+        None, ge=1, description="of the unlabeled split at least so many, in whole shards; null = all"
+    )
 
 
 class FinetuneRecipe(Schedule):
@@ -280,12 +298,19 @@ class Recipe(Config):
         asked, legal = self.student.soft_headers, ["each", "mean", "best", *self.teachers]
         if asked not in legal:
             raise ValueError(f"student.soft_headers: {asked!r} is none of {', '.join(legal)}{nearest(asked, legal)}")
+        if self.student.kind == "bi_lstm" and self.corpus.task == "span":
+            raise ValueError("student.kind: bi_lstm is for pairs so far, but corpus.task is span")
         if asked == "best" and self.corpus.task == "span":
             raise ValueError("student.soft_headers: best is for pairs so far; name the reader instead")
         learned = [asked] if asked in self.teachers else list(self.teachers)
         if not sum(self.teachers[name].weight for name in learned):
             raise ValueError(f"teachers.*.weight: {' and '.join(learned)} weigh nothing; give one of them a weight")
         return self
+
+    @property
+    def student_seed(self) -> int:
+        """The seed of the student's own stages."""
+        return self.seed if self.student.seed is None else self.student.seed
 
     def student_reader(self) -> TeacherConfig:
         """Return how a finished span student reads."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from typing import Any
 
@@ -11,6 +12,7 @@ from tmkd.models.build import StudentShape
 from tmkd.models.folders import fetch
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.labels import ATTENTION_STORE, base_identity, golden_identity, reading, signal, signals
+from tmkd.pipeline.word_base_step import student_base
 from tmkd.tracking.folder_model import FolderModel
 from tmkd.tracking.pair_model import pair_model
 from tmkd.training.config import Schedule
@@ -82,8 +84,9 @@ def pretrain_stage(context: Context, corpus: CorpusManifest) -> Stage:
     recipe = context.recipe
     return Stage(
         name="pretrain", output=f"{context.run_folder}/pretrained", split="unlabeled",
-        shards=corpus.shard_rows("unlabeled"), signals=signals(context, corpus), golden=False, weights={"soft": 1.0},
-        schedule=recipe.pretrain, **_base(context), shape=_shape(context),
+        shards=_first_rows(corpus.shard_rows("unlabeled"), recipe.pretrain.rows),
+        signals=signals(context, corpus), golden=False, weights={"soft": 1.0},
+        schedule=_paced(context, recipe.pretrain), **_base(context, corpus), shape=_shape(context),
         reading=_reading(context), soft_objective=recipe.pretrain.objective,
         temperature=recipe.pretrain.temperature, **_common(context, corpus),
     )  # fmt: skip
@@ -96,7 +99,7 @@ def attention_stage(context: Context, corpus: CorpusManifest) -> Stage:
     return Stage(
         name="attention", output=f"{context.run_folder}/attention", split="train", shards=corpus.shard_rows("train"),
         signals={}, golden=False, weights={"attention": 1.0}, schedule=recipe.finetune,
-        **_after(context, [pretrain_stage(context, corpus)] if has_stage_1(context, corpus) else []),
+        **_after(context, corpus, [pretrain_stage(context, corpus)] if has_stage_1(context, corpus) else []),
         shape=_shape(context), reading=_reading(context, attention=attention),
         **{**_common(context, corpus), "validation": {}},
     )  # fmt: skip
@@ -118,12 +121,21 @@ def finetune_stage(context: Context, corpus: CorpusManifest) -> Stage:
     return Stage(
         name="finetune", output=f"{context.run_folder}/finetuned", split="train", shards=corpus.shard_rows("train"),
         signals=signals(context, corpus) if alpha > 0 else {}, golden=alpha < 1,
-        weights={name: weight for name, weight in weights.items() if weight > 0}, schedule=recipe.finetune,
-        **_after(context, stages_before(context, corpus)), shape=_shape(context), reading=_reading(context, **more),
+        weights={name: weight for name, weight in weights.items() if weight > 0},
+        schedule=_paced(context, recipe.finetune),
+        **_after(context, corpus, stages_before(context, corpus)), shape=_shape(context),
+        reading=_reading(context, **more),
         soft_objective=recipe.finetune.objective, temperature=recipe.finetune.temperature,
         golden_identity=golden_identity(context, corpus, "train"),
         **_common(context, corpus),
     )  # fmt: skip
+
+
+def _first_rows(shards: dict[str, int], rows: int | None) -> dict[str, int]:
+    """Return the first shards that hold ``rows`` rows together; all for None."""
+    sums = itertools.accumulate(shards.values())
+    enough = next((index for index, so_far in enumerate(sums, start=1) if rows and so_far >= rows), len(shards))
+    return dict(itertools.islice(shards.items(), enough))
 
 
 def stages_before(context: Context, corpus: CorpusManifest) -> list[Stage]:
@@ -138,7 +150,7 @@ def baseline_stages(context: Context, corpus: CorpusManifest) -> list[Stage]:
     steps = sum(stage.steps for stage in [*stages_before(context, corpus), finetune_stage(context, corpus)])
     shared = Stage(
         name="baseline", output="", split="train", shards=corpus.shard_rows("train"), signals={}, golden=True,
-        weights={"golden": 1.0}, schedule=recipe.finetune, **_base(context), shape=_shape(context),
+        weights={"golden": 1.0}, schedule=recipe.finetune, **_base(context, corpus), shape=_shape(context),
         reading=_reading(context), golden_identity=golden_identity(context, corpus, "train"),
         **_common(context, corpus),
     )  # fmt: skip
@@ -203,19 +215,28 @@ def _tried(stage: Stage, note: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _after(context: Context, before: list[Stage]) -> dict[str, Any]:
+def _after(context: Context, corpus: CorpusManifest, before: list[Stage]) -> dict[str, Any]:
     """Return what a stage starts from: the last of those before it, or the base."""
-    return {"starts_from": before[-1].output, "parent": before[-1].identity()} if before else _base(context)
+    return {"starts_from": before[-1].output, "parent": before[-1].identity()} if before else _base(context, corpus)
 
 
-def _base(context: Context) -> dict[str, Any]:
-    base = context.recipe.student.base
-    return {"base": base, "base_identity": base_identity(base, "student.base")}
+def _base(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
+    base = student_base(context, corpus)
+    return {"base": base, "base_identity": base_identity(context.workspace, base, "student.base")}
 
 
 def _shape(context: Context) -> StudentShape:
     student = context.recipe.student
+    if student.kind == "bi_lstm":  # its vectors are random or of another text
+        return StudentShape(student.bi_lstm.layers, student.pooling, False, student.dropout, student.max_length)
     return StudentShape(student.layers, student.pooling, student.freeze_embeddings, student.dropout, student.max_length)
+
+
+def _paced(context: Context, schedule: Schedule) -> Schedule:
+    """Return a stage's schedule at the rate of what learns."""
+    student = context.recipe.student
+    rate = student.bi_lstm.learning_rate if student.kind == "bi_lstm" else schedule.learning_rate
+    return schedule.model_copy(update={"learning_rate": rate})
 
 
 def _reading(context: Context, **signals_beside: Signal | None) -> Reading | None:
@@ -232,7 +253,7 @@ def _common(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
         "corpus": corpus.name,
         "fingerprints": corpus.fingerprints,
         "classes": tuple(corpus.classes),
-        "seed": context.recipe.seed,
+        "seed": context.recipe.student_seed,
         "max_length": context.recipe.student.max_length,
         "validation": corpus.shard_rows("validation") if labelled else {},
     }

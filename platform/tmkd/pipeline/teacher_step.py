@@ -35,6 +35,11 @@ def learned_splits(recipe: Recipe) -> tuple[str, ...]:
     return LEARNED if recipe.pretrain.enabled else LEARNED[1:]
 
 
+def held_out(corpus: CorpusManifest) -> list[str]:
+    """Return the split that temperatures are fitted on and the best teacher is chosen by; none if nobody judged it."""
+    return [HELD_OUT] if corpus.task == "pair" and corpus.has_labels(HELD_OUT) else []
+
+
 def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:
     """Train every teacher that the recipe wants trained and that is not yet.
 
@@ -46,19 +51,13 @@ def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:
         _check_answers(context, corpus)
     _train(context, corpus, {name: training for name, training in trainings.items() if training.warm_up is None})
     warmed = {name: training for name, training in trainings.items() if training.warm_up is not None}
-    _label(context, corpus, _warming(warmed), LEARNED)
+    _label(context, corpus, _warming(warmed), (*LEARNED, *held_out(corpus)))
     _train(context, corpus, warmed)
 
 
 def ensure_labels(context: Context, corpus: CorpusManifest, splits: Sequence[str]) -> None:
     """Let every teacher score the splits; finished shards are not done again."""
     _label(context, corpus, context.recipe.in_order(), splits)
-
-
-def ensure_held_out(context: Context, corpus: CorpusManifest) -> None:
-    """Label what temperatures are fitted on and the best teacher is chosen by, where anybody has judged it."""
-    if corpus.task == "pair" and corpus.has_labels(HELD_OUT):
-        ensure_labels(context, corpus, [HELD_OUT])
 
 
 def _label(context: Context, corpus: CorpusManifest, names: Sequence[str], splits: Sequence[str]) -> None:
@@ -188,8 +187,8 @@ def _stages(context: Context, corpus: CorpusManifest, name: str, training: Teach
         name=f"teacher-{name}", output=trained_folder(context, name), corpus=corpus.name,
         fingerprints=corpus.fingerprints, split="train", shards=corpus.shard_rows("train"),
         classes=tuple(corpus.classes), signals={}, golden=True, weights={"golden": 1.0}, schedule=training.golden,
-        seed=recipe.seed, max_length=entry.max_length, base=entry.model,
-        base_identity=base_identity(entry.model, f"teachers.{name}.model"),
+        seed=recipe.seed if training.seed is None else training.seed, max_length=entry.max_length, base=entry.model,
+        base_identity=base_identity(context.workspace, entry.model, f"teachers.{name}.model"),
         shape=None if training.pooling == "head" and recipe.corpus.task == "pair" else shape,
         reading=reading(context, entry.max_question_tokens, entry.overlap),
         validation=corpus.shard_rows("validation") if corpus.has_labels("validation") else {},

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.models.build import StudentShape, freeze_embeddings, inherit, student_from_base
-from tmkd.models.folders import fetch, local_folder
+from tmkd.models.folders import base_folder, fetch
 from tmkd.models.headed import Student
 from tmkd.models.span_student import StudentForQuestionAnswering
 from tmkd.models.student import StudentForSequenceClassification
@@ -57,7 +57,9 @@ def build(stage: Stage, workspace: Workspace) -> tuple[PreTrainedModel, PreTrain
         The model, its tokenizer and the names of the headers that start anew.
     """
     torch.manual_seed(stage.seed)
-    folder = fetch(workspace, stage.starts_from) if stage.starts_from else local_folder(str(stage.base), "base")
+    folder = (
+        fetch(workspace, stage.starts_from) if stage.starts_from else base_folder(workspace, str(stage.base), "base")
+    )
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token

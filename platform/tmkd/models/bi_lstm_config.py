@@ -1,0 +1,54 @@
+"""The Hugging Face config of the Bi-LSTM; read without its classes, which cost imports."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+from transformers.configuration_utils import PretrainedConfig
+
+
+class BiLstmConfig(PretrainedConfig):
+    """Config of `BiLstmModel`.
+
+    Args:
+        vocab_size: words, special tokens included.
+        embedding_size: numbers of a word vector.
+        lstm_size: hidden units of each direction.
+        num_hidden_layers: layers.
+        dropout: on what each layer but the first reads.
+    """
+
+    model_type = "tmkd_bi_lstm"
+
+    def __init__(
+        self,
+        vocab_size: int = 15_000,
+        embedding_size: int = 300,
+        lstm_size: int = 256,
+        num_hidden_layers: int = 2,
+        dropout: float = 0.0,
+        **kwargs: Any,
+    ) -> None:
+        self.vocab_size = vocab_size
+        self.embedding_size = embedding_size
+        self.lstm_size = lstm_size
+        self.num_hidden_layers = num_hidden_layers
+        self.dropout = dropout
+        super().__init__(**kwargs)
+        _register_model()
+
+    @property
+    def hidden_size(self) -> int:
+        """Width of a token's state: both directions."""
+        return 2 * self.lstm_size
+
+
+@cache
+def _register_model() -> None:
+    """Make ``AutoModel`` know the class, when its first config is read."""
+    from transformers import AutoModel
+
+    from tmkd.models.bi_lstm import BiLstmModel
+
+    AutoModel.register(BiLstmConfig, BiLstmModel, exist_ok=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,6 +13,8 @@ from tmkd.corpus.config import CorpusConfig
 from tmkd.errors import UserError, nearest
 from tmkd.models.student_config import Pooling
 from tmkd.objectives import SOFT_OBJECTIVES
+from tmkd.pipeline.compare_recipe import CompareRecipe, Objective
+from tmkd.pipeline.regimes import Regime, with_regime
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.kinds import TASKS, kinds_for
 from tmkd.training.config import EngineConfig, Schedule
@@ -109,7 +111,6 @@ class StudentRecipe(Config):
     )
 
 
-Objective = Literal["mse", "kl", "margin_mse", "ranknet"]
 OBJECTIVE = (
     "loss on soft labels of pairs: mse on logits (the paper's), kl at a temperature; between a question's candidates "
     "margin_mse, ranknet"
@@ -136,6 +137,14 @@ class FinetuneRecipe(Schedule):
     alpha: float = Field(0.9, ge=0, le=1, description="weight of the soft labels; 1 - alpha is the golden label's")
     objective: Objective = Field("mse", description=OBJECTIVE)
     temperature: float = Field(1.0, gt=0, description=TEMPERATURE)
+    starts_from: str | None = Field(
+        None,
+        description="folder of a student of this workspace that stage 2 starts from, say students/docs/pretrained, in "
+        "place of a stage 1 of its own; its encoder is inherited",
+    )
+    steps_of_both: bool = Field(
+        False, description="without a stage 1: as many steps as both stages would take, at the baseline's first rate"
+    )
     answer: float = Field(
         0.0, ge=0, description="spans only: weight of the margin over the teachers' most confusing answer (A2D)"
     )
@@ -219,6 +228,12 @@ class Recipe(Config):
     student: StudentRecipe = Field(StudentRecipe(), description="what learns")
     pretrain: PretrainRecipe = Field(PretrainRecipe(), description="stage 1")
     finetune: FinetuneRecipe = Field(FinetuneRecipe(), description="stage 2")
+    regime: Regime | None = Field(
+        None,
+        description="one of the paper's comparisons, whose values replace those of the recipe: "
+        "pretrain.enabled, student.soft_headers, finetune.steps_of_both, and finetune.alpha of golden",
+    )
+    compare: CompareRecipe = Field(CompareRecipe(), description="what jobs/compare.py trains and tests")
     baseline: BaselineRecipe = Field(BaselineRecipe(), description="what distillation must beat")
     reading: ReadingRecipe = Field(ReadingRecipe(), description="span corpora")
     training: EngineConfig = Field(EngineConfig(), description="workers, precision, checkpoints")
@@ -227,6 +242,12 @@ class Recipe(Config):
     @property
     def run_name(self) -> str:
         return self.run or self.name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _regime_decides(cls, tree: Any) -> Any:
+        regime = tree.get("regime") if isinstance(tree, dict) else None
+        return with_regime(tree, str(regime)) if regime in get_args(Regime) else tree
 
     @field_validator("name", "run")
     @classmethod
@@ -275,6 +296,11 @@ class Recipe(Config):
                 raise ValueError(f"finetune.{key} is for spans, but corpus.task is pair; drop it")
         if self.finetune.attention_first and not self.finetune.attention:
             raise ValueError("finetune.attention_first: give finetune.attention a weight, or there is nothing to learn")
+        if self.pretrain.enabled and (self.finetune.starts_from or self.finetune.steps_of_both):
+            key = "starts_from" if self.finetune.starts_from else "steps_of_both"
+            raise ValueError(
+                f"finetune.{key} is for students without a stage 1 of their own; set pretrain.enabled to false"
+            )
         for stage in ("pretrain", "finetune"):
             asked: PretrainRecipe | FinetuneRecipe = getattr(self, stage)
             if task == "span" and asked.objective != "mse":

@@ -8,15 +8,17 @@ import math
 from typing import Any
 
 from tmkd.corpus.manifest import CorpusManifest
+from tmkd.errors import UserError
 from tmkd.models.build import StudentShape
 from tmkd.models.folders import fetch
+from tmkd.models.loading import load_config
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.labels import ATTENTION_STORE, base_identity, golden_identity, reading, signal, signals
 from tmkd.pipeline.word_base_step import student_base
 from tmkd.tracking.folder_model import FolderModel
 from tmkd.tracking.pair_model import pair_model
 from tmkd.training.config import Schedule
-from tmkd.training.plan import finished
+from tmkd.training.plan import finished, read_note
 from tmkd.training.run import train
 from tmkd.training.stage import Reading, Signal, Stage
 
@@ -99,7 +101,7 @@ def attention_stage(context: Context, corpus: CorpusManifest) -> Stage:
     return Stage(
         name="attention", output=f"{context.run_folder}/attention", split="train", shards=corpus.shard_rows("train"),
         signals={}, golden=False, weights={"attention": 1.0}, schedule=recipe.finetune,
-        **_after(context, corpus, [pretrain_stage(context, corpus)] if has_stage_1(context, corpus) else []),
+        **_start(context, corpus),
         shape=_shape(context), reading=_reading(context, attention=attention),
         **{**_common(context, corpus), "validation": {}},
     )  # fmt: skip
@@ -114,21 +116,35 @@ def finetune_stage(context: Context, corpus: CorpusManifest) -> Stage:
     beside = 0.0 if recipe.finetune.attention_first else recipe.finetune.attention
     weights = {"golden": 1 - alpha, "soft": alpha, "answer": recipe.finetune.answer, "attention": beside}
     readers = list(recipe.teachers)
+    shards = corpus.shard_rows("train")
     more = {
         "confusing": signal(context, corpus, readers) if recipe.finetune.answer else None,
         "attention": signal(context, corpus, [ATTENTION_STORE]) if beside else None,
     }
     return Stage(
-        name="finetune", output=f"{context.run_folder}/finetuned", split="train", shards=corpus.shard_rows("train"),
+        name="finetune", output=f"{context.run_folder}/finetuned", split="train", shards=shards,
         signals=signals(context, corpus) if alpha > 0 else {}, golden=alpha < 1,
         weights={name: weight for name, weight in weights.items() if weight > 0},
-        schedule=_paced(context, recipe.finetune),
-        **_after(context, corpus, stages_before(context, corpus)), shape=_shape(context),
+        schedule=_paced(context, _finetune_schedule(context, corpus, sum(shards.values()))),
+        **_before_finetune(context, corpus),
+        shape=_shape(context),
         reading=_reading(context, **more),
         soft_objective=recipe.finetune.objective, temperature=recipe.finetune.temperature,
         golden_identity=golden_identity(context, corpus, "train"),
         **_common(context, corpus),
     )  # fmt: skip
+
+
+def _finetune_schedule(context: Context, corpus: CorpusManifest, rows: int) -> Schedule:
+    """Return stage 2's own schedule, or the baseline's where it stands for both stages."""
+    recipe = context.recipe
+    if not recipe.finetune.steps_of_both:
+        return recipe.finetune
+    unlabeled = _first_rows(corpus.shard_rows("unlabeled"), recipe.pretrain.rows) if corpus.rows("unlabeled") else {}
+    before = recipe.pretrain.steps(sum(unlabeled.values())) if unlabeled else 0
+    baseline = recipe.baseline
+    rate, warmup = baseline.learning_rates[0], baseline.warmup_ratios[0]
+    return _schedule_of_steps(recipe.finetune, rows, before + recipe.finetune.steps(rows), rate, warmup)
 
 
 def _first_rows(shards: dict[str, int], rows: int | None) -> dict[str, int]:
@@ -157,15 +173,15 @@ def baseline_stages(context: Context, corpus: CorpusManifest) -> list[Stage]:
     tried = []
     for rate in recipe.baseline.learning_rates:
         for warmup in recipe.baseline.warmup_ratios:
-            schedule = _schedule_of_steps(shared, steps, rate, warmup)
+            schedule = _schedule_of_steps(recipe.finetune, shared.rows, steps, rate, warmup)
             output = f"{context.run_folder}/baseline/{rate:g}-{warmup:g}"
             tried.append(dataclasses.replace(shared, output=output, schedule=schedule))
     return tried
 
 
-def _schedule_of_steps(stage: Stage, steps: int, rate: float, warmup: float) -> Schedule:
-    per_epoch = math.ceil(stage.rows / stage.schedule.batch_size)
-    values = stage.schedule.model_dump(include=set(Schedule.model_fields))
+def _schedule_of_steps(like: Schedule, rows: int, steps: int, rate: float, warmup: float) -> Schedule:
+    per_epoch = math.ceil(rows / like.batch_size)
+    values = like.model_dump(include=set(Schedule.model_fields))
     values |= {"learning_rate": rate, "warmup_ratio": warmup, "max_steps": steps, "epochs": steps / per_epoch + 1}
     return Schedule(**values)
 
@@ -215,9 +231,41 @@ def _tried(stage: Stage, note: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _after(context: Context, corpus: CorpusManifest, before: list[Stage]) -> dict[str, Any]:
-    """Return what a stage starts from: the last of those before it, or the base."""
-    return {"starts_from": before[-1].output, "parent": before[-1].identity()} if before else _base(context, corpus)
+def _before_finetune(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
+    """Return what stage 2 starts from."""
+    if context.recipe.finetune.attention_first:
+        return _after(attention_stage(context, corpus))
+    return _start(context, corpus)
+
+
+def _start(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
+    """Return what the stages after stage 1 start from: it, another corpus's student, or the base."""
+    if has_stage_1(context, corpus):
+        return _after(pretrain_stage(context, corpus))
+    if context.recipe.finetune.starts_from:
+        return _other_student(context, context.recipe.finetune.starts_from)
+    return _base(context, corpus)
+
+
+def _other_student(context: Context, folder: str) -> dict[str, Any]:
+    note, shape = read_note(context.workspace, folder), _shape(context)
+    if note is None:
+        raise UserError(
+            f"finetune.starts_from: {context.workspace.show(folder)} is no student of this workspace; train it first, "
+            "say with jobs/tmkd_pretrain.py and the recipe of its corpus"
+        )
+    layers = load_config(fetch(context.workspace, folder)).num_hidden_layers
+    if layers != shape.layers:
+        raise UserError(
+            f"finetune.starts_from: {context.workspace.show(folder)} has {layers} layers, but the recipe asks for "
+            f"{shape.layers}; they must be the same"
+        )
+    return {"starts_from": folder, "parent": note["identity"]}
+
+
+def _after(before: Stage) -> dict[str, Any]:
+    """Return what a stage starts from that follows another one."""
+    return {"starts_from": before.output, "parent": before.identity()}
 
 
 def _base(context: Context, corpus: CorpusManifest) -> dict[str, Any]:

@@ -21,6 +21,11 @@ class Schedule(Config):
     weight_decay: float = Field(0.01, ge=0, description="of AdamW; biases and norms are left out")
     clip: float = Field(1.0, ge=0, description="largest norm of the gradient; 0 switches clipping off")
 
+    def steps(self, rows: int) -> int:
+        """Return the optimiser steps of a stage of so many rows."""
+        steps = max(1, round(-(-rows // self.batch_size) * self.epochs))
+        return min(steps, self.max_steps or steps)
+
 
 class EngineConfig(Config):
     """Workers, precision and checkpoints of every stage (Ray Train and DeepSpeed)."""

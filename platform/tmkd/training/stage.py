@@ -136,9 +136,7 @@ class Stage:
     @property
     def steps(self) -> int:
         """Optimiser steps of the whole stage."""
-        per_epoch = -(-self.rows // self.schedule.batch_size)
-        steps = max(1, round(per_epoch * self.schedule.epochs))
-        return min(steps, self.schedule.max_steps or steps)
+        return self.schedule.steps(self.rows)
 
     def identity(self) -> str:
         """Fingerprint of all that decides the finished weights, except the precision and number of workers."""

@@ -1,0 +1,49 @@
+"""What ``jobs/compare.py`` trains: grids of regimes and shapes, a seed at a time."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field, field_validator
+
+from tmkd.config import Config
+from tmkd.errors import nearest
+from tmkd.pipeline.regimes import M_O_M, Regime
+
+Objective = Literal["mse", "kl", "margin_mse", "ranknet"]
+COMPARED = [*get_args(Regime), M_O_M]
+
+
+class Grid(Config):
+    """Every combination of what its lists name; an empty list stands for what the recipe itself says."""
+
+    regimes: list[str] = Field([], description=f"{', '.join(COMPARED)}")
+    students: list[Literal["encoder", "bi_lstm"]] = Field([], description="kinds of student")
+    layers: list[Annotated[int, Field(ge=1)]] = Field([], description="encoders' depths")
+    alphas: list[Annotated[float, Field(ge=0, le=1)]] = Field([], description="weights of the soft labels in stage 2")
+    objectives: list[Objective] = Field([], description="losses on soft labels, of both stages")
+    unlabeled_rows: list[Annotated[int, Field(ge=1)]] = Field([], description="rows of stage 1; the paper's Fig. 3")
+
+    @field_validator("regimes")
+    @classmethod
+    def _are_known(cls, value: list[str]) -> list[str]:
+        for name in value:
+            if name not in COMPARED:
+                raise ValueError(f"{name!r} is none of {', '.join(COMPARED)}{nearest(name, COMPARED)}")
+        return value
+
+
+class CompareRecipe(Config):
+    """What is compared, over how many seeds, and by which measure."""
+
+    grids: list[Grid] = Field(
+        [Grid(regimes=COMPARED)], min_length=1, description="what is compared: all rows of all of them, each once"
+    )
+    seeds: int = Field(3, ge=1, description="seeds of every student; --seeds N says the same")
+    reseed_teachers: bool = Field(
+        False, description="train the teachers that are trained anew for every seed, at the cost of their labels"
+    )
+    measure: Literal["accuracy", "map"] = Field(
+        "accuracy", description="what is compared: of rows, or where candidates are ranked the mean average precision"
+    )
+    resamples: int = Field(10_000, ge=1000, description="of the test questions, for intervals and paired tests")

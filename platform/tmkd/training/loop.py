@@ -65,7 +65,7 @@ class StageRun:
         self.engine = engine.start(headers, stage.schedule, plan.engine, stage.steps, self.world, device)
         self.first_step, self.history = checkpoints.restore(self.engine, self.key)
         self.validation = Validation.of(stage, plan.workspace, self.tokenizer, plan.engine)
-        self.post = progress_poster(plan.progress) if self.rank == 0 else lambda done, total: None
+        self.post = progress_poster(plan.progress, plan.part) if self.rank == 0 else lambda done, total: None
         self._sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
         self._since = self.first_step
 
@@ -87,7 +87,7 @@ class StageRun:
                 break
             self._step(step, refs)
             done = step + 1
-            self.post(self.before + done, self.plan.steps)
+            self.post(self.before + done, self.plan.steps_of_all or self.plan.steps)
             if done % config.log_every_steps == 0 or done == stage.steps:
                 self._log(done)
             if self.validation and self.validation.is_due(done, stage.steps):

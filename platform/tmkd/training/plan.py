@@ -18,13 +18,17 @@ class Plan:
     """Stages to train one after the other in one set of workers.
 
     Attributes:
-        progress: name under which steps are posted to the driver.
+        progress: name of the task under which steps are posted to the driver.
+        part: of that task; the driver shows the sum of all parts.
+        steps_of_all: of all parts; 0 = of these stages alone.
     """
 
     stages: tuple[Stage, ...]
     engine: EngineConfig
     workspace: Workspace
     progress: str
+    part: str = ""
+    steps_of_all: float = 0.0
 
     @property
     def steps(self) -> int:

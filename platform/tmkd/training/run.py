@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import cloudpickle
@@ -19,7 +20,12 @@ from tmkd.workspace import Workspace, fingerprint
 
 
 def train(
-    stages: Sequence[Stage], config: EngineConfig, workspace: Workspace, run: str, label: str
+    stages: Sequence[Stage],
+    config: EngineConfig,
+    workspace: Workspace,
+    run: str,
+    label: str,
+    board: tuple[str, float] | None = None,
 ) -> list[dict[str, Any]]:
     """Train the stages that are not finished, one after the other in one set of workers.
 
@@ -31,20 +37,28 @@ def train(
         workspace: where corpora, labels and models lie.
         run: name of the run, whose private state lies under ``runs/<run>``.
         label: of the progress bar.
+        board: the task that the driver watches and its steps in all, where this is a part of it; no bar is drawn then.
 
     Returns:
         The note of every stage: steps, seconds, history of the curves.
     """
     if any(finished(workspace, stage) is None for stage in stages):
-        _fit(stages, config, workspace, run, label)
+        _fit(stages, config, workspace, run, label, board)
     return [_note(workspace, stage) for stage in stages]
 
 
-def _fit(stages: Sequence[Stage], config: EngineConfig, workspace: Workspace, run: str, label: str) -> None:
+def _fit(
+    stages: Sequence[Stage],
+    config: EngineConfig,
+    workspace: Workspace,
+    run: str,
+    label: str,
+    board: tuple[str, float] | None,
+) -> None:
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
     from ray.train.torch import TorchTrainer
 
-    cpus, gpus = _resources(config)
+    cpus, gpus = worker_resources(config)
     room = cluster_size()[0]
     if os.environ.get(LOOPBACK) and config.workers * cpus > room:  # nobody joins this machine's own cluster
         raise UserError(
@@ -52,7 +66,8 @@ def _fit(stages: Sequence[Stage], config: EngineConfig, workspace: Workspace, ru
             "use fewer, or a cluster (RAY_ADDRESS)"
         )
     name = f"{stages[-1].name}-{fingerprint([stage.identity() for stage in stages])}"  # the same when called again
-    plan = Plan(tuple(stages), config, workspace, progress=f"{run}/{name}")
+    task, steps = board or (f"{run}/{name}", 0.0)
+    plan = Plan(tuple(stages), config, workspace, progress=task, part=name, steps_of_all=steps)
     os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")  # how late the end of a fit is noticed
     if len(ray.nodes()) == 1:  # one machine is not taken away: save the process that would watch for it
@@ -72,7 +87,7 @@ def _fit(stages: Sequence[Stage], config: EngineConfig, workspace: Workspace, ru
             checkpoint_config=CheckpointConfig(num_to_keep=2),
         ),
     )
-    with watch_progress(plan.progress, label, plan.steps, "steps"):
+    with nullcontext() if board else watch_progress(task, label, plan.steps, "steps"):
         try:
             trainer.fit()
         except TrainingFailedError as error:
@@ -86,7 +101,8 @@ def _cause(error: Exception) -> Exception:
     return next((found for failure in failures if (found := users_mistake(failure))), error)
 
 
-def _resources(config: EngineConfig) -> tuple[float, float]:
+def worker_resources(config: EngineConfig) -> tuple[float, float]:
+    """Return the (CPUs, GPUs) of one training worker."""
     _, cluster_gpus = cluster_size()
     gpus = config.gpus_per_worker
     gpus = (1.0 if cluster_gpus >= config.workers else 0.0) if gpus == "auto" else gpus

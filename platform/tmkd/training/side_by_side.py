@@ -1,0 +1,103 @@
+"""Many small trainings at once: as many sets of workers as the cluster has room for, each with a chain of stages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import ray
+
+from tmkd.cluster import cluster_size, setup_worker, users_mistake, watch_progress
+from tmkd.training.config import EngineConfig
+from tmkd.training.plan import finished
+from tmkd.training.run import train, worker_resources
+from tmkd.training.stage import Stage
+from tmkd.workspace import Workspace
+
+Chain = Sequence[Stage]
+Group = Sequence[Chain]
+"""Chains that begin with the same stage."""
+
+
+def train_side_by_side(
+    chains: Sequence[Sequence[Stage]], config: EngineConfig, workspace: Workspace, run: str, label: str
+) -> dict[str, str]:
+    """Train the stages of all chains that are not finished; chains that begin with the same stage share it.
+
+    Each such group is a Ray task with a set of training workers of its own, the longest first. What fails is noted and
+    the others go on, those of the same group one by one. Interrupted at any moment, the same call goes on from the last
+    checkpoints.
+
+    Args:
+        chains: stages in order, each starting from the one before it; equal outputs are equal stages.
+        config: workers, precision, checkpoints of every group; with ``cpus_per_worker: auto`` a worker has one CPU.
+        workspace: where corpora, labels and models lie.
+        run: name of the run, whose private state lies under ``runs/<run>``.
+        label: of the progress bar, which counts optimiser steps.
+
+    Returns:
+        Output folder of the last stage of a chain that could not be trained -> why.
+    """
+    waiting = [group for group in _groups(chains) if any(finished(workspace, s) is None for s in _stages(group))]
+    if not waiting:
+        return {}
+    alone = config if config.cpus_per_worker != "auto" else config.model_copy(update={"cpus_per_worker": 1.0})
+    waiting.sort(key=lambda group: (-_cost(group), group[0][0].output))
+    steps = float(sum(stage.steps for group in waiting for stage in _stages(group)))
+    task = f"{run}/side by side"
+    remote: Any = ray.remote(num_cpus=0, max_retries=0)(_train_group)
+    failed: dict[str, str] = {}
+    running: dict[Any, Group] = {}
+    with watch_progress(task, label, steps, "steps"):
+        while waiting or running:
+            while waiting and len(running) < lanes(alone):
+                group = waiting.pop(0)
+                running[remote.remote(_stages(group), alone, workspace, run, task, steps)] = group
+            (done, *_), _ = ray.wait(list(running), num_returns=1)
+            group = running.pop(done)
+            reason = _reason(done)
+            left = [chain for chain in group if any(finished(workspace, s) is None for s in chain)] if reason else []
+            if len(group) > 1 and finished(workspace, group[0][0]) is not None:
+                waiting.extend([chain] for chain in left)
+            else:
+                failed |= {chain[-1].output: str(reason) for chain in left}
+    return failed
+
+
+def lanes(config: EngineConfig) -> int:
+    """Return how many sets of workers the cluster has room for at once; at least one."""
+    cpus, gpus = worker_resources(config)
+    all_cpus, all_gpus = cluster_size()
+    room = [all_cpus / (cpus * config.workers), *([all_gpus / (gpus * config.workers)] if gpus else [])]
+    return max(1, int(min(room)))
+
+
+def _groups(chains: Sequence[Chain]) -> list[Group]:
+    groups: dict[str, dict[str, Chain]] = {}
+    for chain in chains:
+        groups.setdefault(chain[0].output, {})[chain[-1].output] = chain
+    return [list(group.values()) for group in groups.values()]
+
+
+def _stages(group: Group) -> list[Stage]:
+    """Return the stages of all chains, each once, parents before what starts from them."""
+    return list({stage.output: stage for chain in group for stage in chain}.values())
+
+
+def _cost(group: Group) -> float:
+    """Return roughly what a group takes, in rows times layers."""
+    layers = [(stage.shape.layers if stage.shape else None) or 1 for stage in _stages(group)]
+    return float(sum(s.steps * s.schedule.batch_size * n for s, n in zip(_stages(group), layers, strict=True)))
+
+
+def _train_group(stages: Chain, config: EngineConfig, workspace: Workspace, run: str, task: str, of: float) -> None:
+    setup_worker()
+    train(stages, config, workspace, run, stages[0].name, board=(task, of))
+
+
+def _reason(done: Any) -> str | None:
+    try:
+        ray.get(done)
+    except Exception as error:  # whatever it is, it is noted beside the other cells
+        return str(users_mistake(error) or getattr(error, "cause", None) or error).strip()
+    return None

@@ -1,0 +1,130 @@
+"""Many models over several seeds on the same questions: how good each is, and which really differ."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tmkd.evaluation.intervals import Interval
+from tmkd.evaluation.questions import Ids, question_codes
+from tmkd.evaluation.significance import mcnemar
+
+RESAMPLES = 10_000
+BLOCK = 4_000_000
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What one model reached on every row, a seed at a time.
+
+    Attributes:
+        scores: float64 [S, n]: 0/1 for accuracy, or a measure a question with one row a question. A model without
+            seeds, such as a teacher that is not trained, has S = 1.
+    """
+
+    scores: NDArray[np.float64]
+
+    @property
+    def by_seed(self) -> list[float]:
+        return [float(value) for value in self.scores.mean(axis=1)]
+
+    @property
+    def over_seeds(self) -> Interval | None:
+        """The mean over seeds with the 95 % interval of Student's t; None for a single seed.
+
+        It holds what other seeds would give on these questions, and not what other questions would.
+        """
+        from scipy.stats import t
+
+        values, count = np.asarray(self.by_seed), len(self.by_seed)
+        if count < 2:
+            return None
+        half = float(t.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count))
+        return Interval(float(values.mean()), float(values.mean()) - half, float(values.mean()) + half)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One model's mean score less another's, on the same questions.
+
+    Attributes:
+        interval: 95 %, paired bootstrap over questions.
+        p: two-sided, of the same bootstrap: that there is no difference.
+        mcnemar: exact p-value on the rows of the first seed; None where scores are not 0 or 1.
+    """
+
+    interval: Interval
+    p: float
+    mcnemar: float | None
+
+
+class Comparison:
+    """Every model's mean on the same resamples of the questions, so that any two of them can be compared."""
+
+    def __init__(
+        self, models: Mapping[str, Judged], question_ids: Ids, resamples: int = RESAMPLES, seed: int = 0
+    ) -> None:
+        """Resample the questions; rows of a question stay together, seeds of a model are averaged first.
+
+        Args:
+            models: name -> what it reached; scores float64 [S, n].
+            question_ids: string [n].
+            resamples: of the questions.
+            seed: of the resampling.
+
+        Raises:
+            ValueError: without models or rows.
+        """
+        if not models or not len(question_ids):
+            raise ValueError("nothing to compare")
+        self.models = dict(models)
+        self._at = {name: index for index, name in enumerate(models)}
+        codes = question_codes(question_ids)
+        means = [judged.scores.mean(axis=0) for judged in models.values()]  # each float64 [n]
+        sums = np.stack([np.bincount(codes, weights=mean) for mean in means]).astype(np.float64)  # [m, Q]
+        counts = np.bincount(codes).astype(np.float64)  # [Q]
+        self.estimates = sums.sum(axis=1) / counts.sum()  # [m]
+        self.resampled = _resampled(sums, counts, resamples, seed)  # [m, b]
+
+    def interval(self, model: str) -> Interval:
+        """Return a model's mean with its 95 % interval over questions."""
+        return _interval(float(self.estimates[self._at[model]]), self.resampled[self._at[model]])
+
+    def difference(self, model: str, other: str) -> Difference:
+        """Return the mean of ``model`` less that of ``other``, and whether chance explains it."""
+        one, two = self._at[model], self._at[other]
+        values = self.resampled[one] - self.resampled[two]
+        below, above = int((values <= 0).sum()), int((values >= 0).sum())
+        p = min(1.0, 2 * (min(below, above) + 1) / (len(values) + 1))
+        estimate = float(self.estimates[one] - self.estimates[two])
+        return Difference(_interval(estimate, values), p, self._mcnemar(model, other))
+
+    def pairs(self, names: Sequence[str]) -> dict[tuple[str, str], Difference]:
+        """Return the difference of any two, the better one first."""
+        ordered = sorted(names, key=lambda name: -self.estimates[self._at[name]])
+        return {(one, two): self.difference(one, two) for one, two in itertools.combinations(ordered, 2)}
+
+    def _mcnemar(self, model: str, other: str) -> float | None:
+        one, two = self.models[model].scores[0], self.models[other].scores[0]
+        binary = all(np.isin(scores, (0.0, 1.0)).all() for scores in (one, two))
+        return mcnemar(one.astype(bool), two.astype(bool)) if binary else None
+
+
+def _resampled(sums: NDArray[np.float64], counts: NDArray[np.float64], size: int, seed: int) -> NDArray[np.float64]:
+    """Return the means of ``size`` resamples of Q questions, float64 [m, size]."""
+    questions, rng = len(counts), np.random.default_rng(seed)
+    parts, block = [], max(1, BLOCK // questions)
+    for start in range(0, size, block):
+        drawn = rng.multinomial(questions, np.full(questions, 1 / questions), size=min(block, size - start))
+        weights = drawn.astype(np.float64)  # [block, Q]
+        parts.append(sums @ weights.T / (weights @ counts))
+    return np.concatenate(parts, axis=1)
+
+
+def _interval(estimate: float, values: NDArray[np.float64]) -> Interval:
+    low, high = np.percentile(values, [2.5, 97.5])
+    return Interval(estimate, float(low), float(high))

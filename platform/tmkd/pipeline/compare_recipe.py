@@ -22,7 +22,7 @@ class Grid(Config):
     layers: list[Annotated[int, Field(ge=1)]] = Field([], description="encoders' depths")
     alphas: list[Annotated[float, Field(ge=0, le=1)]] = Field([], description="weights of the soft labels in stage 2")
     objectives: list[Objective] = Field([], description="losses on soft labels, of both stages")
-    unlabeled_rows: list[Annotated[int, Field(ge=1)]] = Field([], description="rows of stage 1; the paper's Fig. 3")
+    unlabeled_rows: list[Annotated[int, Field(ge=1)]] = Field([], description="rows of stage 1, in whole shards")
 
     @field_validator("regimes")
     @classmethod

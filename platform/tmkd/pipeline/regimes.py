@@ -37,9 +37,23 @@ REGIMES: dict[str, Tree] = {
 steps."""
 
 
+def has_two_stages(regime: str) -> bool:
+    """Tell whether a regime has a stage 1."""
+    return regime != M_O_M and bool(REGIMES[regime]["pretrain"]["enabled"])
+
+
 def with_regime(tree: Mapping[str, Any], regime: str) -> Tree:
-    """Return a recipe's tree with the values that a regime stands for in place of its own."""
-    return _merged(tree, REGIMES[regime])
+    """Return a recipe's tree with the values that a regime stands for in place of its own.
+
+    Where stage 2 starts from another corpus's student, that is the stage 1 of regimes of two stages; the others start
+    from the base and take as long as stage 2 does.
+    """
+    merged = _merged(tree, REGIMES[regime])
+    if (tree.get("finetune") or {}).get("starts_from"):
+        merged["pretrain"]["enabled"] = merged["finetune"]["steps_of_both"] = False
+        if not has_two_stages(regime):
+            merged["finetune"]["starts_from"] = None
+    return merged
 
 
 def _merged(tree: Mapping[str, Any], values: Mapping[str, Any]) -> Tree:

@@ -1,0 +1,144 @@
+"""The cells of a comparison: which students are trained, and the recipe of each of them with one seed."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tmkd.config import Tree, parse
+from tmkd.pipeline.compare_recipe import Grid
+from tmkd.pipeline.recipe import Recipe
+from tmkd.pipeline.regimes import M_O_M, has_two_stages, with_regime
+
+GOLDEN, TMKD = "golden", "tmkd"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row of a comparison: what its seeds have in common. None: it makes no difference there.
+
+    Attributes:
+        regime: what is learned from.
+        student: kind of student.
+        layers: of an encoder.
+        alpha: weight of the soft labels in stage 2.
+        objective: loss on the soft labels of both stages.
+        unlabeled_rows: rows of stage 1; None = all.
+    """
+
+    regime: str
+    student: str
+    layers: int | None
+    alpha: float | None
+    objective: str | None
+    unlabeled_rows: int | None
+
+    def name(self, usual: Cell) -> str:
+        """Return the regime and what differs from ``usual``, the recipe's own settings."""
+        parts = [self.regime]
+        if self.student != usual.student:
+            parts.append(self.student.replace("_", "-"))
+        if self.layers not in (usual.layers, None):
+            parts.append(f"{self.layers} layer{'s' if self.layers != 1 else ''}")
+        if self.alpha not in (usual.alpha, None):
+            parts.append(f"α {self.alpha:g}")
+        if self.objective not in (usual.objective, None):
+            parts.append(str(self.objective))
+        if self.unlabeled_rows not in (usual.unlabeled_rows, None):
+            parts.append(f"{self.unlabeled_rows:,} rows")
+        return " · ".join(parts)
+
+
+def usual_cell(recipe: Recipe) -> Cell:
+    """Return the recipe's own settings as a cell."""
+    return Cell(
+        recipe.regime or TMKD, recipe.student.kind, recipe.student.layers, recipe.finetune.alpha,
+        recipe.pretrain.objective, recipe.pretrain.rows,
+    )  # fmt: skip
+
+
+def cells(recipe: Recipe) -> list[Cell]:
+    """Return the rows of all grids, each once, in the order in which they are asked for."""
+    return list(dict.fromkeys(cell for grid in recipe.compare.grids for cell in _of_grid(grid, usual_cell(recipe))))
+
+
+def _of_grid(grid: Grid, usual: Cell) -> list[Cell]:
+    axes: tuple[list[Any], ...] = (
+        grid.regimes or [usual.regime],
+        grid.students or [usual.student],
+        grid.layers or [usual.layers],
+        grid.alphas or [usual.alpha],
+        grid.objectives or [usual.objective],
+        grid.unlabeled_rows or [usual.unlabeled_rows],
+    )
+    return [_canonical(Cell(*values)) for values in itertools.product(*axes)]
+
+
+def _canonical(cell: Cell) -> Cell:
+    """Drop what makes no difference, so that equal students are one cell."""
+    golden = cell.regime == GOLDEN
+    return Cell(
+        cell.regime,
+        cell.student,
+        cell.layers if cell.student == "encoder" else None,
+        None if golden else cell.alpha,
+        None if golden else cell.objective,
+        cell.unlabeled_rows if has_two_stages(cell.regime) else None,
+    )
+
+
+def cell_recipes(recipe: Recipe, cell: Cell, seed: int) -> list[Recipe]:
+    """Return the recipe of a cell's student with one seed; of ``m-o-m`` one a teacher that has a weight.
+
+    Raises:
+        UserError: if the cell's values do not go together.
+    """
+    if cell.regime != M_O_M:
+        return [_cell_recipe(recipe, cell, seed, cell.regime, {})]
+    named = {name: seeded(name, recipe, seed) for name, teacher in recipe.teachers.items() if teacher.weight}
+    return [_cell_recipe(recipe, cell, seed, "1-o-1", {"soft_headers": name}) for name in named.values()]
+
+
+def _cell_recipe(recipe: Recipe, cell: Cell, seed: int, regime: str, student: Mapping[str, Any]) -> Recipe:
+    tree = with_regime(teachers_of_seed(recipe, seed).model_dump(mode="json"), regime)
+    tree["regime"] = None  # its values are in the tree, and m-o-m's are not those of 1-o-1
+    tree["student"] |= {"kind": cell.student, "seed": seed, **student}
+    if cell.layers is not None:
+        tree["student"]["layers"] = cell.layers
+    if cell.alpha is not None:
+        tree["finetune"]["alpha"] = cell.alpha
+    for stage in ("pretrain", "finetune"):
+        if cell.objective is not None:
+            tree[stage] |= {"objective": cell.objective}
+            tree[stage]["temperature"] = getattr(recipe, stage).temperature if cell.objective == "kl" else 1.0
+    if has_two_stages(cell.regime):
+        tree["pretrain"]["rows"] = cell.unlabeled_rows
+    return parse(Recipe, tree, f"compare.grids: {cell.name(usual_cell(recipe))}, seed {seed}")
+
+
+def teachers_of_seed(recipe: Recipe, seed: int) -> Recipe:
+    """Return the recipe with the teachers of a seed: those that are trained get a name and a seed of their own."""
+    if all(seeded(name, recipe, seed) == name for name in recipe.teachers):
+        return recipe
+    tree: Tree = recipe.model_dump(mode="json")
+    tree["teachers"] = {}
+    for name, entry in recipe.teachers.items():
+        teacher = entry.model_dump(mode="json")
+        new = seeded(name, recipe, seed)
+        if new != name:
+            teacher["train"]["seed"] = seed
+        if entry.train is not None and entry.train.warm_up is not None:
+            warming = [seeded(other, recipe, seed) for other in entry.train.warm_up.teachers]
+            teacher["train"]["warm_up"]["teachers"] = warming
+        tree["teachers"][new] = teacher
+    asked = recipe.student.soft_headers
+    tree["student"]["soft_headers"] = seeded(asked, recipe, seed) if asked in recipe.teachers else asked
+    return parse(Recipe, tree, f"compare.reseed_teachers, seed {seed}")
+
+
+def seeded(teacher: str, recipe: Recipe, seed: int) -> str:
+    """Return what a teacher is called with a seed: its own name, unless it is trained anew for that seed."""
+    anew = recipe.compare.reseed_teachers and recipe.teachers[teacher].train is not None and seed != recipe.seed
+    return f"{teacher}-seed{seed}" if anew else teacher

@@ -1,0 +1,96 @@
+"""Grids to cells, and cells to recipes that say what the paper's regimes are."""
+
+from __future__ import annotations
+
+import pytest
+
+from tmkd.errors import UserError
+from tmkd.pipeline.cells import Cell, cell_recipes, cells, teachers_of_seed, usual_cell
+from tmkd.pipeline.recipe import Recipe, load
+
+
+def recipe(**overrides: str) -> Recipe:
+    return load("docs", {name.replace("__", "."): value for name, value in overrides.items()})
+
+
+def named(found: Recipe) -> dict[str, Cell]:
+    return {cell.name(usual_cell(found)): cell for cell in cells(found)}
+
+
+def test_without_a_grid_the_eight_regimes_are_compared():
+    expected = ["golden", "1-o-1", "1avg-o-1", "mkd", "tkd", "tkd_avg", "tmkd", "m-o-m"]
+    assert list(named(recipe())) == expected
+
+
+def test_a_cell_that_several_grids_ask_for_is_trained_once():
+    found = named(recipe(compare__grids="[{regimes: [golden, tmkd]}, {layers: [1, 3]}, {alphas: [0.9, 0.3]}]"))
+    assert list(found) == ["golden", "tmkd", "tmkd · 1 layer", "tmkd · α 0.3"]
+
+
+def test_what_makes_no_difference_makes_no_cell():
+    found = named(recipe(compare__grids="[{regimes: [golden, mkd], alphas: [0.3, 0.9], unlabeled_rows: [2000, 4000]}]"))
+    assert list(found) == ["golden", "mkd · α 0.3", "mkd"]
+
+
+@pytest.mark.parametrize(
+    ("regime", "stage_1", "headers", "alpha"),
+    [
+        ("golden", False, "each", 0.0),
+        ("1-o-1", False, "best", 0.9),
+        ("1avg-o-1", False, "mean", 0.9),
+        ("mkd", False, "each", 0.9),
+        ("tkd", True, "best", 0.9),
+        ("tkd_avg", True, "mean", 0.9),
+        ("tmkd", True, "each", 0.9),
+    ],
+)
+def test_regimes_are_recipe_values(regime: str, stage_1: bool, headers: str, alpha: float):
+    of_cell = cell_recipes(recipe(), named(recipe())[regime], 5)
+    assert len(of_cell) == 1
+    for found in (of_cell[0], recipe(regime=regime)):
+        assert (found.pretrain.enabled, found.student.soft_headers, found.finetune.alpha) == (stage_1, headers, alpha)
+        assert found.finetune.steps_of_both is not stage_1
+    assert of_cell[0].student_seed == 5
+    assert of_cell[0].seed == 0
+
+
+def test_m_o_m_is_one_student_a_teacher():
+    asked = recipe(compare__grids="[{regimes: [m-o-m]}]", teachers__cross_encoder__weight="0")
+    found = cell_recipes(asked, cells(asked)[0], 0)
+    assert [each.student.soft_headers for each in found] == [n for n in asked.teachers if n != "cross_encoder"]
+    assert all(not each.pretrain.enabled for each in found)
+
+
+def test_teachers_are_trained_anew_for_every_seed_where_asked():
+    kept = teachers_of_seed(recipe(), 1)
+    assert list(kept.teachers) == list(recipe().teachers)
+    asked = recipe(compare__reseed_teachers="true", student__soft_headers="cross_encoder")
+    first, second = teachers_of_seed(asked, 0), teachers_of_seed(asked, 1)
+    assert list(first.teachers) == list(asked.teachers)
+    assert second.student.soft_headers == "cross_encoder-seed1"
+    training = second.teachers["cross_encoder-seed1"].train
+    assert training is not None and training.seed == 1
+    untrained = {name for name, entry in asked.teachers.items() if entry.train is None}
+    assert untrained <= set(second.teachers)
+
+
+def test_a_student_of_another_corpus_is_the_stage_1_of_regimes_that_have_one():
+    asked = recipe(pretrain__enabled="false", finetune__starts_from="students/docs/pretrained")
+    found = {name: cell_recipes(asked, cell, 0)[0] for name, cell in named(asked).items()}
+    assert found["tmkd"].finetune.starts_from == "students/docs/pretrained"
+    assert found["mkd"].finetune.starts_from is None
+    assert not any(each.finetune.steps_of_both or each.pretrain.enabled for each in found.values())
+
+
+@pytest.mark.parametrize(
+    ("overrides", "told"),
+    [
+        ({"compare__grids": "[{regimes: [tmdk]}]"}, "did you mean 'tmkd'"),
+        ({"regime": "m-o-m"}, "regime"),
+        ({"finetune__starts_from": "students/docs/pretrained"}, "pretrain.enabled to false"),
+        ({"finetune__steps_of_both": "true"}, "pretrain.enabled to false"),
+    ],
+)
+def test_mistakes_are_told(overrides: dict[str, str], told: str):
+    with pytest.raises(UserError, match=told):
+        recipe(**overrides)

@@ -119,7 +119,7 @@ def _measure_student(name: str, folder: Path, task: Task, device: str, found: Me
     runtime = TorchRuntime(HeaderScores(model), features, resolve_precision(task.precision, device), device)
     headers, classes = model.config.headers, len(model.config.id2label or {})
     cache = TokenCache(task.workspace, task.corpus, task.fingerprints, tokenizer)
-    parts = []
+    parts = [np.empty((0, len(headers) * classes), np.float32)]
     for shard in task.shards:
         columns = tuple(cache.read(task.split, shard, column)[1] for column in ("question", "passage"))
         parts.append(runtime.run(*columns).values)

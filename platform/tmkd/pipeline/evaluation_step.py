@@ -61,7 +61,7 @@ def _measure(context: Context, corpus: CorpusManifest, split: Split, students: M
             max_length=recipe.student.max_length,
             precision=recipe.training.precision,
             seconds=recipe.evaluation.speed_seconds,
-            pairs=split.texts,
+            pairs=split.timed,
         )
     )
 

@@ -29,7 +29,7 @@ class Split:
         labels: int64 [n], -1 = none; grades float32 [n], NaN = none.
         teachers: teacher -> float32 [n, C] probabilities; rows a teacher could not score are uniform.
         weights: of their votes in the ensemble.
-        texts: (question, passage) of at most `TIMED_PAIRS` rows.
+        texts: (question, passage) [n].
     """
 
     ids: npt.NDArray[np.int64]
@@ -39,6 +39,11 @@ class Split:
     teachers: dict[str, npt.NDArray[np.float32]]
     weights: list[float]
     texts: list[tuple[str, str]]
+
+    @property
+    def timed(self) -> list[tuple[str, str]]:
+        """Texts of at most `TIMED_PAIRS` rows, spread over the split."""
+        return self.texts[:: max(1, len(self.texts) // TIMED_PAIRS)][:TIMED_PAIRS]
 
     @property
     def judged(self) -> bool:
@@ -63,7 +68,6 @@ def read_split(context: Context, corpus: CorpusManifest, name: str) -> Split:
         for t in tables
         for question, passage in zip(t["question"].to_pylist(), t["passage"].to_pylist(), strict=True)
     ]
-    step = max(1, len(texts) // TIMED_PAIRS)
     return Split(
         ids=np.concatenate([shard.ids for shard in shards]),
         question_ids=np.concatenate([np.array(t["question_id"].to_pylist(), dtype=object) for t in tables]),
@@ -71,5 +75,5 @@ def read_split(context: Context, corpus: CorpusManifest, name: str) -> Split:
         grades=np.concatenate([shard.grades for shard in shards]),
         teachers=teachers,
         weights=[entry.weight for entry in context.recipe.teachers.values()],
-        texts=texts[::step][:TIMED_PAIRS],
+        texts=texts,
     )

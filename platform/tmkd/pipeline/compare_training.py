@@ -1,0 +1,132 @@
+"""The students of a comparison: planned from its cells, trained side by side, scored once each."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from tmkd.corpus.manifest import CorpusManifest
+from tmkd.evaluation.scoring import Measured, Task, measure
+from tmkd.models.student_config import AGGREGATE
+from tmkd.pipeline.cells import Cell, cell_recipes
+from tmkd.pipeline.context import Context
+from tmkd.pipeline.student_step import finetune_stage, stages_before
+from tmkd.pipeline.teacher_step import teacher_folder
+from tmkd.training.side_by_side import train_side_by_side
+from tmkd.training.stage import Stage
+
+Probabilities = npt.NDArray[np.float32]
+SCORED_TOGETHER = 8
+"""Students scored in one Ray task, after which a killed comparison does not score them again."""
+
+
+@dataclass(frozen=True)
+class Planned:
+    """One cell with one seed: the chains of stages whose students answer together (one, but of ``m-o-m``)."""
+
+    cell: Cell
+    seed: int
+    chains: tuple[tuple[Stage, ...], ...]
+
+    @property
+    def students(self) -> list[str]:
+        """The folders of the finished students."""
+        return [chain[-1].output for chain in self.chains]
+
+
+def plan(context: Context, corpus: CorpusManifest, wanted: Sequence[Cell], seeds: Sequence[int]) -> list[Planned]:
+    """Return the stages of every cell and seed; equal stages have one folder, whichever cell they are of."""
+    found = []
+    for seed in seeds:
+        for cell in wanted:
+            contexts = [dataclasses.replace(context, recipe=each) for each in cell_recipes(context.recipe, cell, seed)]
+            chains = [_addressed(context, [*stages_before(c, corpus), finetune_stage(c, corpus)]) for c in contexts]
+            found.append(Planned(cell, seed, tuple(chains)))
+    return found
+
+
+def _addressed(context: Context, stages: Sequence[Stage]) -> tuple[Stage, ...]:
+    """Give stages folders that are called after what they are, so that what is equal is found and not made again."""
+    folders = {stage.output: f"{context.run_folder}/cells/{stage.identity()}" for stage in stages}
+    return tuple(
+        dataclasses.replace(
+            stage, output=folders[stage.output], starts_from=folders.get(stage.starts_from or "", stage.starts_from)
+        )
+        for stage in stages
+    )
+
+
+def train_all(context: Context, planned: Sequence[Planned]) -> dict[str, str]:
+    """Train what is not there yet; returns the folders of students that could not be trained, each with the reason."""
+    chains = [chain for each in planned for chain in each.chains]
+    stages = {stage.output for chain in chains for stage in chain}
+    title = f"{len({chain[-1].output for chain in chains})} students in {len(stages)} stages"
+    with context.step(f"comparison · {title}", f"{context.run_folder}/cells"):
+        return train_side_by_side(
+            chains, context.recipe.training, context.workspace, context.recipe.run_name, "training"
+        )
+
+
+def score_all(
+    context: Context, corpus: CorpusManifest, students: Sequence[str], pairs: Sequence[tuple[str, str]]
+) -> dict[str, Probabilities]:
+    """Return every student's aggregated probabilities (Eq. 6) of the judged split, float32 [n, C]; scored once."""
+    split = context.recipe.evaluation.split
+    paths = {folder: f"{folder}/scores-{split}-{corpus.fingerprints[split]}.npy" for folder in dict.fromkeys(students)}
+    missing = [folder for folder, path in paths.items() if not context.workspace.exists(path)]
+    with context.step(f"comparison · scores of {len(missing)} students", f"{context.run_folder}/cells"):
+        for start in range(0, len(missing), SCORED_TOGETHER):
+            some = missing[start : start + SCORED_TOGETHER]
+            found = _measure(context, corpus, {folder: folder for folder in some}, pairs, 0.0)
+            for folder in some:
+                _publish(context, paths[folder], found.probabilities[folder][AGGREGATE])
+    return {folder: _read(context, path) for folder, path in paths.items()}
+
+
+def time_all(
+    context: Context, corpus: CorpusManifest, students: Mapping[str, str], pairs: Sequence[tuple[str, str]]
+) -> Measured:
+    """Time one student of each shape and every teacher, alone on the device, one after the other.
+
+    Args:
+        context: the run.
+        corpus: whose judged split the texts are of.
+        students: shape -> folder of a student that has it.
+        pairs: texts to time on.
+    """
+    with context.step("comparison · speed", context.report_folder):
+        return _measure(context, corpus, students, pairs, context.recipe.evaluation.speed_seconds)
+
+
+def _measure(
+    context: Context,
+    corpus: CorpusManifest,
+    students: Mapping[str, str],
+    pairs: Sequence[tuple[str, str]],
+    seconds: float,
+) -> Measured:
+    recipe = context.recipe
+    teachers = {name: (entry.config(), teacher_folder(context, name)) for name, entry in recipe.teachers.items()}
+    shards = () if seconds else tuple(corpus.shards(recipe.evaluation.split))
+    task = Task(
+        workspace=context.workspace, corpus=corpus.name, fingerprints=corpus.fingerprints,
+        split=recipe.evaluation.split, shards=shards, students=students, teachers=teachers if seconds else {},
+        max_length=recipe.student.max_length, precision=recipe.training.precision, seconds=seconds, pairs=pairs,
+    )  # fmt: skip
+    return measure(task)
+
+
+def _publish(context: Context, path: str, values: Probabilities) -> None:
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    context.workspace.publish_bytes(path, buffer.getvalue(), with_hash=False)
+
+
+def _read(context: Context, path: str) -> Probabilities:
+    values: Probabilities = np.load(io.BytesIO(context.workspace.read_bytes(path)), allow_pickle=False)
+    return values

@@ -32,6 +32,7 @@ def main(
     next_command: str | None,
     argv: Sequence[str] | None = None,
     own: Mapping[str, str] | None = None,
+    shorthand: Mapping[str, str] | None = None,
 ) -> int:
     """Run one job; returns its exit status.
 
@@ -42,8 +43,9 @@ def main(
         next_command: what the user would run next.
         argv: the switches; those of this process by default.
         own: switches that only this job has -> their meaning; those given are in `Context.asked`.
+        shorthand: switch with a value -> the recipe field that it stands for.
     """
-    made = parser(job, what, {**REMAKE, **RELABEL, **(own or {})})
+    made = parser(job, what, {**REMAKE, **RELABEL, **(own or {})}, shorthand)
     switches, rest = made.parse_known_args(sys.argv[1:] if argv is None else list(argv))
     if switches.help:
         with contextlib.suppress(BrokenPipeError):  # a pager that has seen enough
@@ -55,7 +57,7 @@ def main(
         sys.stdout = sys.stderr
     switches.asked = frozenset(name for name in own or {} if getattr(switches, name))
     try:
-        result = _run(job, switches, overrides_from(rest), step, next_command)
+        result = _run(job, switches, {**overrides_from(rest), **_short(switches, shorthand)}, step, next_command)
     except UserError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return USER_MISTAKE
@@ -66,6 +68,11 @@ def main(
     if switches.json:
         print(json.dumps(result, default=str), file=answer, flush=True)
     return status
+
+
+def _short(switches: Any, shorthand: Mapping[str, str] | None) -> dict[str, str]:
+    given = {field: getattr(switches, name) for name, field in (shorthand or {}).items()}
+    return {field: value for field, value in given.items() if value is not None}
 
 
 def overrides_from(rest: Sequence[str]) -> dict[str, str]:
@@ -103,7 +110,8 @@ def _run(job: str, switches: Any, overrides: dict[str, str], step: Step, next_co
         note("a miniature: a random model of two layers stands for every model, so its quality means nothing")
     from tmkd.pipeline.session import run_job
 
-    command = _next(next_command, switches, overrides)
+    switches.command = _with_switches(f"python jobs/{job}.py", switches, overrides)
+    command = next_command and _with_switches(next_command, switches, overrides)
     return run_job(job, recipe, workspace, step, command, switches)
 
 
@@ -123,9 +131,7 @@ def _shrunk(source_tree: tuple[dict[str, Any], str], workspace: Any, overrides: 
     return parse(Recipe, apply_overrides(small, overrides), f"{source} --fixture")
 
 
-def _next(command: str | None, switches: Any, overrides: dict[str, str]) -> str | None:
-    if command is None:
-        return None
+def _with_switches(command: str, switches: Any, overrides: dict[str, str]) -> str:
     words = [command]
     words += [f"--recipe {shlex.quote(switches.recipe)}"] if switches.recipe != "docs" else []
     words += [f"--workspace {shlex.quote(switches.workspace)}"] if switches.workspace != "workspace" else []

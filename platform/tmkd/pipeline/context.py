@@ -35,6 +35,7 @@ class Context:
         relabel: whether labels (and what they hang on) may be made again at their cost.
         asked: the job's own switches that were given.
         remake: whether a corpus whose sources have changed is made again.
+        command: that started this job.
         log: of the steps, for the summary table.
     """
 
@@ -45,6 +46,7 @@ class Context:
     relabel: bool = False
     remake: bool = False
     asked: frozenset[str] = frozenset()
+    command: str = ""
     log: list[StepRecord] = field(default_factory=list)
 
     @property

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import textwrap
+from collections.abc import Mapping
 
 from tmkd.config import Field, describe
 from tmkd.pipeline.recipe import Recipe, shipped
@@ -12,7 +13,9 @@ from tmkd.pipeline.recipe import Recipe, shipped
 EPILOG = "Any recipe field is also a switch: --student.layers 1 --finetune.alpha 0.7 --corpus.path pairs.tsv"
 
 
-def parser(job: str, what: str, switches: dict[str, str]) -> argparse.ArgumentParser:
+def parser(
+    job: str, what: str, switches: dict[str, str], shorthand: Mapping[str, str] | None = None
+) -> argparse.ArgumentParser:
     """Return the parser of a job's own switches; recipe fields are read from what it leaves over."""
     made = argparse.ArgumentParser(
         prog=f"python jobs/{job}.py", description=what, epilog=EPILOG, add_help=False, allow_abbrev=False,
@@ -29,6 +32,8 @@ def parser(job: str, what: str, switches: dict[str, str]) -> argparse.ArgumentPa
     made.add_argument("--verbose", action="store_true", help="let Ray, transformers and DeepSpeed speak")
     for name, meaning in switches.items():
         made.add_argument(f"--{name}", action="store_true", help=meaning)
+    for name, field in (shorthand or {}).items():
+        made.add_argument(f"--{name}", metavar="VALUE", help=f"short for --{field}")
     made.add_argument("--help", action="store_true", help="this page")
     return made
 

@@ -52,22 +52,11 @@ def evaluate() -> int:
                 None)  # fmt: skip
 
 
-def _ready(context: Context, *splits: str, judged: str | None = None) -> CorpusManifest:
-    """Make the corpus, the teachers and the labels of what is learned from, of ``splits`` and of the one ``judged``."""
-    from tmkd.pipeline.attention_step import ensure_attention
-    from tmkd.pipeline.corpus_step import ensure_corpus, require_split
-    from tmkd.pipeline.teacher_step import ensure_labels, ensure_teachers, held_out, learned_splits
-
-    corpus = ensure_corpus(context)
-    if judged is not None:
-        require_split(corpus, judged)
-    ensure_teachers(context, corpus)
-    wanted = [*learned_splits(context.recipe), *splits, *([judged] if judged else [])]
-    if judged is not None or context.recipe.student.soft_headers in ("mean", "best"):
-        wanted += held_out(corpus)
-    ensure_labels(context, corpus, wanted)
-    ensure_attention(context, corpus)
-    return corpus
+def compare() -> int:
+    """Run ``jobs/compare.py``."""
+    return main("compare", "Train and judge what compare.grids ask for (regimes, depths, weights, objectives) over "
+                "several seeds, and write one report.", _compare, None,
+                shorthand={"seeds": "compare.seeds"})  # fmt: skip
 
 
 def _corpus(context: Context) -> dict[str, Any]:
@@ -90,6 +79,7 @@ def _teachers(context: Context) -> dict[str, Any]:
 
 def _labels(context: Context) -> dict[str, Any]:
     from tmkd.pipeline.label_step import forecast_labels, refuse_mixed, verify_labels
+    from tmkd.pipeline.ready import ready
     from tmkd.pipeline.teacher_step import JUDGED
 
     refuse_mixed(context)
@@ -97,7 +87,7 @@ def _labels(context: Context) -> dict[str, Any]:
         return verify_labels(context)
     if "plan" in context.asked:
         return forecast_labels(context)
-    corpus = _ready(context, *JUDGED)
+    corpus = ready(context, *JUDGED)
     return {"labels": list(context.recipe.teachers), "teachers": _teacher_table(context, corpus)}
 
 
@@ -119,11 +109,12 @@ def _teacher_table(context: Context, corpus: CorpusManifest) -> list[dict[str, A
 
 def _pretrain(context: Context) -> dict[str, Any]:
     from tmkd.errors import UserError
+    from tmkd.pipeline.ready import ready
     from tmkd.pipeline.student_step import ensure_pretrained
 
     if not context.recipe.pretrain.enabled:
         raise UserError("pretrain.enabled: false, so there is no stage 1; jobs/tmkd_finetune.py starts from the base")
-    corpus = _ready(context)
+    corpus = ready(context)
     if not corpus.rows("unlabeled"):
         raise UserError(
             f"corpus {corpus.name} has no unlabeled text, so there is no stage 1: jobs/tmkd_finetune.py starts from "
@@ -135,9 +126,10 @@ def _pretrain(context: Context) -> dict[str, Any]:
 
 def _finetune(context: Context) -> dict[str, Any]:
     from tmkd.errors import UserError
+    from tmkd.pipeline.ready import ready
     from tmkd.pipeline.student_step import ensure_before_finetuning, ensure_finetuned
 
-    corpus = _ready(context)
+    corpus = ready(context)
     ensure_before_finetuning(context, corpus)
     if not corpus.has_labels("train"):
         raise UserError(
@@ -150,10 +142,18 @@ def _finetune(context: Context) -> dict[str, Any]:
 
 def _evaluate(context: Context) -> dict[str, Any]:
     from tmkd.pipeline.evaluation_step import evaluate as evaluate_all
+    from tmkd.pipeline.ready import ready
     from tmkd.pipeline.span_evaluation_step import evaluate_spans
 
-    corpus = _ready(context, judged=context.recipe.evaluation.split)
+    corpus = ready(context, judged=context.recipe.evaluation.split)
     return evaluate_spans(context, corpus) if corpus.task == "span" else evaluate_all(context, corpus)
+
+
+def _compare(context: Context) -> dict[str, Any]:
+    from tmkd.pipeline.compare_report import publish
+    from tmkd.pipeline.compare_step import compare as compare_all
+
+    return publish(context, compare_all(context))
 
 
 def _trained(note: dict[str, Any]) -> dict[str, Any]:

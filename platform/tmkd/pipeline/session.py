@@ -33,8 +33,9 @@ def run_job(
         run.params(flat(recipe.model_dump(mode="json")))
         run.text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "recipe.yaml")
         context = Context(
-            recipe, workspace, tracker, run, relabel=switches.relabel, remake=switches.remake, asked=switches.asked
-        )
+            recipe, workspace, tracker, run, relabel=switches.relabel, remake=switches.remake, asked=switches.asked,
+            command=switches.command,
+        )  # fmt: skip
         result = step(context)
         run.metrics({f"seconds/{record.step}": record.seconds for record in context.log if record.seconds})
     context.show_summary(next_command or tracker.ui_command)

@@ -1,0 +1,8 @@
+"""The paper's regimes, depths and weights over several seeds, with tests of what differs, in one report."""
+
+import sys
+
+from tmkd.pipeline import jobs
+
+if __name__ == "__main__":
+    sys.exit(jobs.compare())

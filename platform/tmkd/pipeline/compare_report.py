@@ -1,0 +1,77 @@
+"""A comparison told: one page, one JSON, the table on screen, and MLflow's runs."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from tmkd.console import note, show_table
+from tmkd.evaluation.compared import Compared, Line
+from tmkd.evaluation.comparison_page import render
+from tmkd.evaluation.comparison_plots import as_png, as_svg, draw_all
+from tmkd.evaluation.significance import verdict
+from tmkd.evaluation.table import finite
+from tmkd.pipeline.context import Context
+
+PAGE, NUMBERS = "comparison.html", "comparison.json"
+
+
+def publish(context: Context, found: Compared) -> dict[str, Any]:
+    """Write the report, tell MLflow and the user; returns what ``--json`` prints."""
+    pictures = draw_all(found)
+    page = render(found, {name: as_svg(picture) for name, picture in pictures.items()})
+    pngs = {name: as_png(picture) for name, picture in pictures.items()}
+    result = {**_json(found.as_json()), "page": context.workspace.show(f"{context.report_folder}/{PAGE}")}
+    context.workspace.publish_bytes(f"{context.report_folder}/{PAGE}", page.encode(), with_hash=False)
+    context.workspace.publish_json(f"{context.report_folder}/{NUMBERS}", result)
+    for name, png in pngs.items():
+        context.workspace.publish_bytes(f"{context.report_folder}/{name}.png", png, with_hash=False)
+    _track(context, found, page, pngs)
+    _show(found)
+    note(f"report: {result['page']}")
+    return result
+
+
+def _track(context: Context, found: Compared, page: str, pngs: dict[str, bytes]) -> None:
+    """Give MLflow a child a cell and seed, whose parameters and metrics are called alike, so that they can be compared."""
+    with tempfile.TemporaryDirectory(prefix="tmkd-report-") as folder:
+        for name, content in {PAGE: page.encode(), **{f"{name}.png": png for name, png in pngs.items()}}.items():
+            path = Path(folder, name)
+            path.write_bytes(content)
+            context.run.file(path, "report")
+    for line in found.students:
+        for seed, value in zip(found.seeds, line.by_seed, strict=True):
+            with context.child(line.name, f"cell {context.recipe.run_name} {line.name} {seed}") as child:
+                child.params({**line.settings, "seed": seed})
+                child.metrics({found.measure: value, "pairs_per_second": line.pairs_per_second})
+    best = max(found.students, key=lambda line: line.over_questions.estimate)
+    context.run.metrics({f"best_{found.measure}": best.over_questions.estimate})
+    context.run.tags({"best": best.name})
+
+
+def _show(found: Compared) -> None:
+    rows = [[*_cells(line)] for line in found.lines]
+    columns = ["row", found.measure, "95 % over questions", "95 % over seeds", "pairs/s", "M parameters"]
+    show_table(f"Comparison on {found.corpus}, {len(found.seeds)} seed(s)", columns, rows)
+    for each in found.findings:
+        shown = verdict(each.p, each.claim.better, each.claim.worse) if each.verdict == "not shown" else each.verdict
+        note(f"  {each.claim.source}: {each.claim.better} > {each.claim.worse}: {shown} (p {each.p:.2g})")
+
+
+def _cells(line: Line) -> list[Any]:
+    over, seeds = line.over_questions, line.over_seeds
+    return [
+        line.name,
+        over.estimate,
+        f"{over.low:.3f}-{over.high:.3f}",
+        f"{seeds.low:.3f}-{seeds.high:.3f}" if seeds else "-",
+        round(line.pairs_per_second) if line.pairs_per_second else None,
+        round(line.parameters / 1e6, 1) if line.parameters else None,
+    ]
+
+
+def _json(tree: Any) -> Any:
+    """Return a tree as JSON can hold it: NaN and infinity as None."""
+    return json.loads(json.dumps(tree), parse_constant=lambda _: None) if not isinstance(tree, float) else finite(tree)

@@ -44,7 +44,8 @@ class Judged:
         if count < 2:
             return None
         half = float(t.ppf(0.975, count - 1) * values.std(ddof=1) / np.sqrt(count))
-        return Interval(float(values.mean()), float(values.mean()) - half, float(values.mean()) + half)
+        mean = float(values.mean())
+        return Interval(mean, max(0.0, mean - half), min(1.0, mean + half))
 
 
 @dataclass(frozen=True)

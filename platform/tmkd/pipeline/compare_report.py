@@ -11,7 +11,6 @@ from tmkd.console import note, show_table
 from tmkd.evaluation.compared import Compared, Line
 from tmkd.evaluation.comparison_page import render
 from tmkd.evaluation.comparison_plots import as_png, as_svg, draw_all
-from tmkd.evaluation.significance import verdict
 from tmkd.evaluation.table import finite
 from tmkd.pipeline.context import Context
 
@@ -35,7 +34,7 @@ def publish(context: Context, found: Compared) -> dict[str, Any]:
 
 
 def _track(context: Context, found: Compared, page: str, pngs: dict[str, bytes]) -> None:
-    """Give MLflow a child a cell and seed, whose parameters and metrics are called alike, so that they can be compared."""
+    """Give MLflow a child a cell and seed; all have the same parameters and metrics, so that they can be compared."""
     with tempfile.TemporaryDirectory(prefix="tmkd-report-") as folder:
         for name, content in {PAGE: page.encode(), **{f"{name}.png": png for name, png in pngs.items()}}.items():
             path = Path(folder, name)
@@ -56,8 +55,7 @@ def _show(found: Compared) -> None:
     columns = ["row", found.measure, "95 % over questions", "95 % over seeds", "pairs/s", "M parameters"]
     show_table(f"Comparison on {found.corpus}, {len(found.seeds)} seed(s)", columns, rows)
     for each in found.findings:
-        shown = verdict(each.p, each.claim.better, each.claim.worse) if each.verdict == "not shown" else each.verdict
-        note(f"  {each.claim.source}: {each.claim.better} > {each.claim.worse}: {shown} (p {each.p:.2g})")
+        note(f"  paper, {each.claim.source}: {each.claim.better} > {each.claim.worse}: {each.verdict} (p {each.p:.2g})")
 
 
 def _cells(line: Line) -> list[Any]:
@@ -68,7 +66,7 @@ def _cells(line: Line) -> list[Any]:
         f"{over.low:.3f}-{over.high:.3f}",
         f"{seeds.low:.3f}-{seeds.high:.3f}" if seeds else "-",
         round(line.pairs_per_second) if line.pairs_per_second else None,
-        round(line.parameters / 1e6, 1) if line.parameters else None,
+        f"{line.parameters / 1e6:.1f}" if line.parameters else None,
     ]
 
 

@@ -44,7 +44,11 @@ def _prepare(context: Context, wanted: Sequence[Cell], seeds: Sequence[int]) -> 
     """Make the corpus, and for every seed the teachers and the labels of what its students learn from."""
     recipe = context.recipe
     two_stages = any(has_two_stages(cell.regime) for cell in wanted) and not recipe.finetune.starts_from
-    corpora = [ready(_of_seed(context, seed, pretrained=two_stages), judged=recipe.evaluation.split) for seed in seeds]
+    recipes = {tuple(teachers_of_seed(recipe, seed).teachers): seed for seed in reversed(seeds)}  # of other teachers
+    corpora = [
+        ready(_of_seed(context, seed, pretrained=two_stages), judged=recipe.evaluation.split)
+        for seed in reversed(recipes.values())
+    ]
     corpus = corpora[0]
     if not corpus.has_labels("train") or not corpus.has_labels(recipe.evaluation.split):
         raise UserError(

@@ -15,8 +15,10 @@ from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace
 
 Chain = Sequence[Stage]
-Group = Sequence[Chain]
-"""Chains that begin with the same stage."""
+Unit = Sequence[Chain]
+"""What one set of workers trains one after the other: whole groups of chains that begin with the same stage."""
+UNITS_PER_LANE = 4
+"""Few, as every unit pays for new processes and their imports; several, so that no lane stands idle for long."""
 
 
 def train_side_by_side(
@@ -24,9 +26,8 @@ def train_side_by_side(
 ) -> dict[str, str]:
     """Train the stages of all chains that are not finished; chains that begin with the same stage share it.
 
-    Each such group is a Ray task with a set of training workers of its own, the longest first. What fails is noted and
-    the others go on, those of the same group one by one. Interrupted at any moment, the same call goes on from the last
-    checkpoints.
+    They are dealt out to a few Ray tasks, each with a set of training workers of its own. What fails is noted and the
+    others go on. Interrupted at any moment, the same call goes on from the last checkpoints.
 
     Args:
         chains: stages in order, each starting from the one before it; equal outputs are equal stages.
@@ -38,26 +39,31 @@ def train_side_by_side(
     Returns:
         Output folder of the last stage of a chain that could not be trained -> why.
     """
-    waiting = [group for group in _groups(chains) if any(finished(workspace, s) is None for s in _stages(group))]
+    alone = config if config.cpus_per_worker != "auto" else config.model_copy(update={"cpus_per_worker": 1.0})
+
+    def is_done(unit: Unit) -> bool:
+        return all(finished(workspace, stage) is not None for stage in _stages(unit))
+
+    # Dealt out before what is finished is left out: a call that was killed left its state under the names of its units.
+    waiting = [unit for unit in _dealt(_groups(chains), UNITS_PER_LANE * lanes(alone)) if not is_done(unit)]
     if not waiting:
         return {}
-    alone = config if config.cpus_per_worker != "auto" else config.model_copy(update={"cpus_per_worker": 1.0})
-    waiting.sort(key=lambda group: (-_cost(group), group[0][0].output))
-    steps = float(sum(stage.steps for group in waiting for stage in _stages(group)))
+    steps = float(sum(stage.steps for unit in waiting for stage in _stages(unit)))
     task = f"{run}/side by side"
     remote: Any = ray.remote(num_cpus=0, max_retries=0)(_train_group)
     failed: dict[str, str] = {}
-    running: dict[Any, Group] = {}
+    running: dict[Any, Unit] = {}
     with watch_progress(task, label, steps, "steps"):
         while waiting or running:
             while waiting and len(running) < lanes(alone):
-                group = waiting.pop(0)
-                running[remote.remote(_stages(group), alone, workspace, run, task, steps)] = group
+                unit = waiting.pop(0)
+                running[remote.remote(_stages(unit), alone, workspace, run, task, steps)] = unit
             (done, *_), _ = ray.wait(list(running), num_returns=1)
-            group = running.pop(done)
-            reason = _reason(done)
-            left = [chain for chain in group if any(finished(workspace, s) is None for s in chain)] if reason else []
-            if len(group) > 1 and finished(workspace, group[0][0]) is not None:
+            unit, reason = running.pop(done), _reason(done)
+            left = [chain for chain in unit if not is_done([chain])] if reason else []
+            if len(groups := _groups(left)) > 1:
+                waiting.extend(groups)
+            elif len(left) > 1 and finished(workspace, left[0][0]) is not None:
                 waiting.extend([chain] for chain in left)
             else:
                 failed |= {chain[-1].output: str(reason) for chain in left}
@@ -72,19 +78,30 @@ def lanes(config: EngineConfig) -> int:
     return max(1, int(min(room)))
 
 
-def _groups(chains: Sequence[Chain]) -> list[Group]:
+def _groups(chains: Sequence[Chain]) -> list[Unit]:
     groups: dict[str, dict[str, Chain]] = {}
     for chain in chains:
         groups.setdefault(chain[0].output, {})[chain[-1].output] = chain
     return [list(group.values()) for group in groups.values()]
 
 
-def _stages(group: Group) -> list[Stage]:
+def _dealt(groups: Sequence[Unit], units: int) -> list[Unit]:
+    """Deal groups out to at most so many units of about the same cost, the dearest first."""
+    dealt: list[list[Chain]] = [[] for _ in range(units)]
+    costs = [0.0] * units
+    for group in sorted(groups, key=lambda group: (-_cost(group), group[0][0].output)):
+        least = costs.index(min(costs))
+        dealt[least].extend(group)
+        costs[least] += _cost(group)
+    return sorted((unit for unit in dealt if unit), key=_cost, reverse=True)
+
+
+def _stages(group: Unit) -> list[Stage]:
     """Return the stages of all chains, each once, parents before what starts from them."""
     return list({stage.output: stage for chain in group for stage in chain}.values())
 
 
-def _cost(group: Group) -> float:
+def _cost(group: Unit) -> float:
     """Return roughly what a group takes, in rows times layers."""
     layers = [(stage.shape.layers if stage.shape else None) or 1 for stage in _stages(group)]
     return float(sum(s.steps * s.schedule.batch_size * n for s, n in zip(_stages(group), layers, strict=True)))

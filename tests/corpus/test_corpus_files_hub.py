@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 from corpus_helpers import build, rows, write_tsv
@@ -39,6 +40,28 @@ def test_splits_can_be_named(workspace, folder):
     assert manifest.rows("train") == 0
     with pytest.raises(UserError, match=r"no split 'dev'.*its splits: (train, test|test, train)"):
         build(workspace, **tree, paths={"train": "dev"})
+
+
+GLUE = """---
+dataset_info:
+  features:
+  - {name: question, dtype: string}
+  - {name: passage, dtype: string}
+  - name: label
+    dtype: {class_label: {names: {'0': entailment, '1': not_entailment}}}
+---
+"""
+
+
+def test_class_numbers_are_read_by_their_names(workspace, folder):
+    """As in GLUE's RTE, whose 0 is our 1."""
+    Path(folder, "README.md").write_text(GLUE)
+    tree = {"name": "hub", "kind": "hub", "path": folder, "columns": COLUMNS, "mining": {"enabled": False}}
+    manifest = build(workspace, **tree, classes=["not_entailment", "entailment"])
+    labels = {row["question"]: row["label"] for row in rows(workspace, manifest, "train")}
+    assert labels and all(label == 1 - int(question.split()[1]) % 2 for question, label in labels.items())
+    with pytest.raises(UserError, match="not_entailment is not among neutral, entailment"):
+        build(workspace, **tree | {"name": "other"}, classes=["neutral", "entailment"])
 
 
 def test_missing_column(workspace, folder):

@@ -39,8 +39,14 @@ def shrink(tree: Tree, base: str) -> Tree:
         "log_every_steps": 2,
         "validations": 2,
     }
+    small["compare"] = _small_comparison(tree.get("compare") or {})
     small["evaluation"] = {**(tree.get("evaluation") or {}), "speed_seconds": 0.2, "bootstrap": 200}
     return small
+
+
+def _small_comparison(tree: dict[str, Any]) -> dict[str, Any]:
+    grids = [{**grid, "layers": sorted({min(n, 2) for n in grid.get("layers", [])})} for grid in tree.get("grids", [])]
+    return {**tree, **({"grids": grids} if grids else {}), "seeds": 2, "resamples": 1000}
 
 
 def _small_teacher(teacher: dict[str, Any], base: str) -> dict[str, Any]:

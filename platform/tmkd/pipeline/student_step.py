@@ -254,12 +254,13 @@ def _other_student(context: Context, folder: str) -> dict[str, Any]:
             f"finetune.starts_from: {context.workspace.show(folder)} is no student of this workspace; train it first, "
             "say with jobs/tmkd_pretrain.py and the recipe of its corpus"
         )
-    layers = load_config(fetch(context.workspace, folder)).num_hidden_layers
-    if layers != shape.layers:
-        raise UserError(
-            f"finetune.starts_from: {context.workspace.show(folder)} has {layers} layers, but the recipe asks for "
-            f"{shape.layers}; they must be the same"
-        )
+    config = load_config(fetch(context.workspace, folder))
+    for key, has in (("layers", config.num_hidden_layers), ("pooling", config.pooling)):
+        if has != getattr(shape, key):
+            raise UserError(
+                f"finetune.starts_from: {context.workspace.show(folder)} has {key} {has}, but student.{key} is "
+                f"{getattr(shape, key)}; they must be the same"
+            )
     return {"starts_from": folder, "parent": note["identity"]}
 
 

@@ -77,7 +77,9 @@ def _model(stage: Stage, folder: Path, tokenizer: PreTrainedTokenizerBase) -> tu
         return student_from_base(folder, shape, stage.headers, stage.classes, tokenizer, kind), stage.headers
     parent = STUDENTS[stage.task].from_pretrained(folder)
     sources = {header: signal.identity for header, signal in stage.signals.items()}
-    return inherit(parent, stage.headers, sources, stage.classes)
+    model, anew = inherit(parent, stage.headers, sources, stage.classes)
+    model.config.max_pair_length = stage.max_length  # another corpus's student may have read more or less
+    return model, anew
 
 
 def _fitting(shape: StudentShape, stage: Stage) -> StudentShape:

@@ -25,7 +25,7 @@ from tmkd.errors import UserError
 def records_of(source: Source, config: CorpusConfig, dataset: Any = None) -> Iterator[Record]:
     """Yield the rows of one source, whatever its format. ``dataset`` is the loaded hub data set."""
     if source.format == "hub":
-        return read_hub(source, dataset)
+        return read_hub(source, dataset, config.classes)
     readers = {
         "parquet": read_parquet,
         "jsonl": read_json_lines,

@@ -50,7 +50,10 @@ def connect(verbose: bool = False) -> None:
         if not verbose:
             os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         os.environ[LOOPBACK] = "1"
-        options |= {"num_cpus": max(2, usable_cores()), "include_dashboard": False}
+        cores = max(2, usable_cores())
+        # Ray warns of four times as many processes as it starts at once, and trainings side by side have controllers.
+        os.environ.setdefault("RAY_worker_maximum_startup_concurrency", str(2 * cores))
+        options |= {"num_cpus": cores, "include_dashboard": False}
     if os.environ.get(LOOPBACK):  # also in a process that joins such a cluster, which inherits the mark
         ray_constants.ENABLE_RAY_CLUSTER = False  # Ray's own switch for "no other machine joins": it binds to loopback
     try:

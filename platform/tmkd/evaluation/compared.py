@@ -27,6 +27,7 @@ class Line:
         figures: further means over seeds: accuracy, auc, map, ece; None where one means nothing.
         pairs_per_second: alone on the device; of ``m-o-m`` all of its students one after the other.
         parameters: of all of them.
+        students: of a cell, the folders of its students, a list a seed.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Line:
     figures: Mapping[str, float | None]
     pairs_per_second: float | None = None
     parameters: int | None = None
+    students: Sequence[Sequence[str]] = ()
 
 
 @dataclass(frozen=True)

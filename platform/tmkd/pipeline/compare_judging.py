@@ -43,12 +43,14 @@ class Answers:
         probabilities: name -> float [n, C] of every seed.
         speed: name of a cell, a teacher or the ensemble -> pairs/s, where timed.
         sizes: name -> parameters.
+        students: name of a cell -> the folders of its students, a list a seed.
     """
 
     cells: dict[str, Cell]
     probabilities: dict[str, list[Floats]]
     speed: dict[str, float]
     sizes: dict[str, int]
+    students: dict[str, list[list[str]]]
 
     def add_teachers_speed(self, measured: Measured, teachers: Sequence[str]) -> None:
         """Take over what was timed of the teachers, and what their ensemble takes."""
@@ -92,6 +94,7 @@ def judge(
             by_seed=scores[name].by_seed, over_questions=comparison.interval(name),
             over_seeds=scores[name].over_seeds, figures=_figures(first, everyone[name]),
             pairs_per_second=answers.speed.get(name), parameters=answers.sizes.get(name),
+            students=answers.students.get(name, []),
         )
         for name in everyone
     ]  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tmkd.evaluation.comparison_page import render
 from tmkd.evaluation.comparison_plots import as_png, as_svg, draw_all
 from tmkd.evaluation.table import finite
 from tmkd.pipeline.context import Context
+from tmkd.training.plan import read_note
 
 PAGE, NUMBERS = "comparison.html", "comparison.json"
 
@@ -41,13 +43,21 @@ def _track(context: Context, found: Compared, page: str, pngs: dict[str, bytes])
             path.write_bytes(content)
             context.run.file(path, "report")
     for line in found.students:
-        for seed, value in zip(found.seeds, line.by_seed, strict=True):
+        for seed, value, folders in zip(found.seeds, line.by_seed, line.students, strict=True):
             with context.child(line.name, f"cell {context.recipe.run_name} {line.name} {seed}") as child:
-                child.params({**line.settings, "seed": seed})
+                child.params({**line.settings, "seed": seed, "students": ", ".join(folders)})
                 child.metrics({found.measure: value, "pairs_per_second": line.pairs_per_second})
+                for name, points in _curves(context, folders).items():
+                    child.curve(name, points)
     best = max(found.students, key=lambda line: line.over_questions.estimate)
     context.run.metrics({f"best_{found.measure}": best.over_questions.estimate})
     context.run.tags({"best": best.name})
+
+
+def _curves(context: Context, folders: Sequence[str]) -> dict[str, list[tuple[int, float]]]:
+    """Return the curves of a cell's last stage; several students have one each, of which the first is shown."""
+    history = (read_note(context.workspace, folders[0]) or {}).get("history", {})
+    return {name: [(int(step), float(value)) for step, value in points] for name, points in history.items()}
 
 
 def _show(found: Compared) -> None:

@@ -11,11 +11,12 @@ from tmkd.errors import UserError
 from tmkd.evaluation.compared import Compared
 from tmkd.evaluation.ensemble import mean_probabilities
 from tmkd.evaluation.scoring import Measured
-from tmkd.pipeline.cells import Cell, cells, teachers_of_seed, usual_cell
-from tmkd.pipeline.compare_judging import Answers, Floats, judge
+from tmkd.pipeline.cells import Cell, cell_recipes, cells, teachers_of_seed, usual_cell
+from tmkd.pipeline.compare_judging import Answers, judge
 from tmkd.pipeline.compare_training import Planned, plan, score_all, time_all, train_all
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.pair_split import Split, read_split
+from tmkd.pipeline.preflight import check_models
 from tmkd.pipeline.ready import ready
 from tmkd.pipeline.regimes import has_two_stages
 
@@ -30,6 +31,7 @@ def compare(context: Context) -> Compared:
     if recipe.corpus.task != "pair":
         raise UserError("compare.grids are for pairs so far, but corpus.task is span; run jobs/evaluate.py a variant")
     wanted = cells(recipe)
+    _check(context, wanted)
     seeds = [recipe.student_seed + index for index in range(recipe.compare.seeds)]
     corpus = _prepare(context, wanted, seeds)
     planned = plan(context, corpus, wanted, seeds)
@@ -38,6 +40,13 @@ def compare(context: Context) -> Compared:
     splits = {seed: _split(context, corpus, seed) for seed in seeds}
     answers = _answer(context, corpus, done, splits[seeds[0]])
     return judge(context, corpus, splits, answers, _why(context, planned, failed))
+
+
+def _check(context: Context, wanted: Sequence[Cell]) -> None:
+    """Find mistakes of single cells before anything is spent: values that do not go together, depths no base has."""
+    recipes = [cell_recipes(context.recipe, cell, context.recipe.student_seed)[0] for cell in wanted]
+    for recipe in {(each.student.kind, each.student.layers): each for each in recipes}.values():
+        check_models(recipe)
 
 
 def _prepare(context: Context, wanted: Sequence[Cell], seeds: Sequence[int]) -> CorpusManifest:
@@ -101,14 +110,16 @@ def _answer(context: Context, corpus: CorpusManifest, done: Sequence[Planned], s
     """Score every student, and time one of every kind and depth."""
     usual = usual_cell(context.recipe)
     scores = score_all(context, corpus, [folder for each in done for folder in each.students], split.timed)
-    probabilities: dict[str, list[Floats]] = {}
+    found = Answers({each.cell.name(usual): each.cell for each in done}, {}, {}, {}, {})
     for each in done:
         name = each.cell.name(usual)
-        probabilities.setdefault(name, []).append(mean_probabilities([scores[folder] for folder in each.students]))
+        found.students.setdefault(name, []).append(each.students)
+        found.probabilities.setdefault(name, []).append(
+            mean_probabilities([scores[folder] for folder in each.students])
+        )
     shapes = {_shape(each.cell): each.students[0] for each in reversed(done)}
     timed = bool(context.recipe.evaluation.speed_seconds)
     measured = time_all(context, corpus, shapes, split.timed) if timed else Measured({}, {}, {})
-    found = Answers({each.cell.name(usual): each.cell for each in done}, probabilities, {}, {})
     found.add_teachers_speed(measured, list(context.recipe.teachers))
     for each in done:
         found.add_speed(each.cell.name(usual), measured, _shape(each.cell), len(each.students))

@@ -14,6 +14,9 @@ from tmkd.pipeline.preflight import announce, check_models
 from tmkd.pipeline.recipe import Recipe
 from tmkd.workspace import Workspace
 
+CONTINUED = ("compare",)
+"""Jobs with a child run a cell: after a kill they go on in the same MLflow run."""
+
 
 def run_job(
     job: str,
@@ -29,7 +32,8 @@ def run_job(
     check_models(recipe)
     connect(switches.verbose)
     tracker = tracking.open_tracker(workspace, recipe.name)
-    with tracker.run(recipe.run_name, tags={"job": job}) as run:
+    key = f"{job} {recipe.run_name}" if job in CONTINUED else None
+    with tracker.run(recipe.run_name, tags={"job": job}, key=key) as run:
         run.params(flat(recipe.model_dump(mode="json")))
         run.text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "recipe.yaml")
         context = Context(

@@ -149,7 +149,8 @@ class Tracker:
             tags: further tags.
             parent: makes this a nested run of that one.
             key: what the run is about. If a run of the same key was left unfinished (its process was killed), it is
-                continued, so that a resumed training keeps one curve.
+                continued, so that a resumed training keeps one curve; with a ``parent`` also a finished one of that
+                parent, so that a report that was killed half told is not told twice.
         """
         labels = dict(tags or {})
         if parent is not None and parent.run_id:
@@ -171,8 +172,11 @@ class Tracker:
     def _open(self, client: MlflowClient, name: str, tags: dict[str, str]) -> str:
         experiment_id = self._experiment_id(client)
         if KEY_TAG in tags:
-            unfinished = f"tags.`{KEY_TAG}` = '{tags[KEY_TAG]}' and attributes.status != 'FINISHED'"
-            found = client.search_runs([experiment_id], unfinished, max_results=1)
+            same = f"tags.`{KEY_TAG}` = '{tags[KEY_TAG]}'"
+            found = client.search_runs([experiment_id], f"{same} and attributes.status != 'FINISHED'", max_results=1)
+            if not found and PARENT_TAG in tags:
+                told = f"{same} and tags.`{PARENT_TAG}` = '{tags[PARENT_TAG]}'"
+                found = client.search_runs([experiment_id], told, max_results=1)
             if found:
                 run_id = str(found[0].info.run_id)
                 client.update_run(run_id, status="RUNNING", name=name)

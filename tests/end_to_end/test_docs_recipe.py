@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 from job_runner import Outcome, run
 from sklearn.metrics import accuracy_score, roc_auc_score
+from test_shipped_recipes import files
 
 KEYS = {
     "model", "kind", "stage", "header", "accuracy", "auc", "mrr10", "ndcg10", "map", "pairs_per_second", "parameters",
@@ -132,3 +134,20 @@ def test_changed_teacher_weights_are_refused_while_their_labels_stand(evaluated:
         weights.write_bytes(before)
     assert outcome.status == 2
     assert "weights:" in outcome.screen and "fingerprint" in outcome.screen and "Traceback" not in outcome.screen
+
+
+def test_stage_2_of_another_corpus_starts_from_this_stage_1(evaluated: Outcome, place: Path, tmp_path: Path) -> None:
+    """Three classes and teachers of their own: the encoder is inherited, the headers are new."""
+    words = ["--recipe", "mnli", "--fixture", "--workspace", str(place), *files("mnli", tmp_path)]
+    nowhere = run("tmkd_finetune", *words, "--finetune.starts_from", "students/none/pretrained")
+    assert nowhere.status == 2 and "is no student of this workspace; train it first" in nowhere.screen
+    other_shape = run("tmkd_finetune", *words, "--student.layers", "1")
+    assert other_shape.status == 2 and "has layers 2, but student.layers is 1" in other_shape.screen
+    outcome = run(
+        "tmkd_finetune", *words, "--teachers", "{only: {model: " + str(place / "fixture/fixture/base") + ", train: {}}}"
+    )
+    assert outcome.status == 0, outcome.screen
+    assert set(outcome.result["headers_started_anew"]) == {"golden", "soft:only"}
+    config = json.loads((place / "fixture" / outcome.result["student"] / "config.json").read_text())
+    assert list(config["id2label"].values()) == ["contradiction", "neutral", "entailment"]
+    assert "stage 1 · pretrain" not in outcome.result["steps"]

@@ -19,6 +19,7 @@ from tmkd.pipeline.pair_split import Split, read_split
 from tmkd.pipeline.preflight import check_models
 from tmkd.pipeline.ready import ready
 from tmkd.pipeline.regimes import has_two_stages
+from tmkd.pipeline.student_step import check_start
 
 
 def compare(context: Context) -> Compared:
@@ -45,8 +46,9 @@ def compare(context: Context) -> Compared:
 def _check(context: Context, wanted: Sequence[Cell]) -> None:
     """Find mistakes of single cells before anything is spent: values that do not go together, depths no base has."""
     recipes = [cell_recipes(context.recipe, cell, context.recipe.student_seed)[0] for cell in wanted]
-    for recipe in {(each.student.kind, each.student.layers): each for each in recipes}.values():
+    for recipe in {(r.student.kind, r.student.layers, r.finetune.starts_from): r for r in recipes}.values():
         check_models(recipe)
+        check_start(dataclasses.replace(context, recipe=recipe))
 
 
 def _prepare(context: Context, wanted: Sequence[Cell], seeds: Sequence[int]) -> CorpusManifest:

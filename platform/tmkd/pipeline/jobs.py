@@ -15,6 +15,9 @@ LABEL_SWITCHES = {
 }
 
 
+COMPARE_SHORTHAND = {"seeds": "compare.seeds"}
+
+
 def prepare_corpus() -> int:
     """Run ``jobs/prepare_corpus.py``."""
     return main("prepare_corpus", "Make the corpus: sources, candidates, splits, shards, rejected rows.", _corpus,
@@ -56,7 +59,7 @@ def compare() -> int:
     """Run ``jobs/compare.py``."""
     return main("compare", "Train and judge what compare.grids ask for (regimes, depths, weights, objectives) over "
                 "several seeds, and write one report.", _compare, None,
-                shorthand={"seeds": "compare.seeds"})  # fmt: skip
+                shorthand=COMPARE_SHORTHAND)  # fmt: skip
 
 
 def _corpus(context: Context) -> dict[str, Any]:
@@ -127,8 +130,9 @@ def _pretrain(context: Context) -> dict[str, Any]:
 def _finetune(context: Context) -> dict[str, Any]:
     from tmkd.errors import UserError
     from tmkd.pipeline.ready import ready
-    from tmkd.pipeline.student_step import ensure_before_finetuning, ensure_finetuned
+    from tmkd.pipeline.student_step import check_start, ensure_before_finetuning, ensure_finetuned
 
+    check_start(context)
     corpus = ready(context)
     ensure_before_finetuning(context, corpus)
     if not corpus.has_labels("train"):
@@ -144,7 +148,9 @@ def _evaluate(context: Context) -> dict[str, Any]:
     from tmkd.pipeline.evaluation_step import evaluate as evaluate_all
     from tmkd.pipeline.ready import ready
     from tmkd.pipeline.span_evaluation_step import evaluate_spans
+    from tmkd.pipeline.student_step import check_start
 
+    check_start(context)
     corpus = ready(context, judged=context.recipe.evaluation.split)
     return evaluate_spans(context, corpus) if corpus.task == "span" else evaluate_all(context, corpus)
 

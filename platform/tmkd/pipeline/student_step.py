@@ -247,6 +247,12 @@ def _start(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
     return _base(context, corpus)
 
 
+def check_start(context: Context) -> None:
+    """Raise `UserError` if stage 2 cannot start from the student that the recipe names; before anything is spent."""
+    if context.recipe.finetune.starts_from:
+        _other_student(context, context.recipe.finetune.starts_from)
+
+
 def _other_student(context: Context, folder: str) -> dict[str, Any]:
     note, shape = read_note(context.workspace, folder), _shape(context)
     if note is None:

@@ -3,9 +3,8 @@
     python tests/benchmarks/squad_study.py --seeds 2 --workspace study --train train.json --part 3 -- \\
         --corpus.paths.test dev.json --evaluation.also.AddSent.path AddSent.json --evaluation.also.AddSent.variants true
 
-Each variant of each seed is one ``jobs/evaluate.py --recipe squad`` with a run name of its own; those of a seed share a
-workspace, so that readers and labels are made once, and an interrupted study goes on where it was. A seed reseeds the
-readers too. ``--part 3`` trains on every third paragraph. What stands behind ``--`` is handed to the job. The last line
+Each variant of each seed is one ``jobs/evaluate.py --recipe squad`` with a run name of its own; all share a workspace, so
+that readers and labels are made once, and an interrupted study goes on where it was. A seed reseeds student and baseline. ``--part 3`` trains on every third paragraph. What stands behind ``--`` is handed to the job. The last line
 on stdout is the summary as JSON; with ``--summary`` nothing is run and what is there is summed up.
 """
 
@@ -84,8 +83,8 @@ def run(folder: Path, seed: int, name: str, rest: list[str]) -> None:
     if result.is_file():
         return
     slug = name.replace("- ", "no_").replace("-", "_")
-    words = [sys.executable, str(ROOT / "jobs/evaluate.py"), "--recipe", "squad", "--json", "--run", slug]
-    words += ["--workspace", str(folder / f"seed-{seed}"), "--seed", str(seed), *VARIANTS[name], *rest]
+    words = [sys.executable, str(ROOT / "jobs/evaluate.py"), "--recipe", "squad", "--json", "--run", f"{slug}-{seed}"]
+    words += ["--workspace", str(folder), "--student.seed", str(seed), *VARIANTS[name], *rest]
     if name != FULL:  # the same readers and the same baseline, timed once
         words += ["--baseline.enabled", "false", "--evaluation.speed_seconds", "0"]
     done = subprocess.run(words, stdout=subprocess.PIPE, text=True, check=True, cwd=ROOT)

@@ -3,8 +3,9 @@
     python tests/benchmarks/squad_study.py --seeds 2 --workspace study --train train.json --part 3 -- \\
         --corpus.paths.test dev.json --evaluation.also.AddSent.path AddSent.json --evaluation.also.AddSent.variants true
 
-Each variant of each seed is one ``jobs/evaluate.py --recipe squad`` with a run name of its own; all share a workspace, so
-that readers and labels are made once, and an interrupted study goes on where it was. A seed reseeds student and baseline. ``--part 3`` trains on every third paragraph. What stands behind ``--`` is handed to the job. The last line
+Each variant of each seed is one ``jobs/evaluate.py --recipe squad`` with a run name of its own; all share a workspace,
+so that readers and labels are made once, and an interrupted study goes on where it was. A seed reseeds student and
+baseline. ``--part 3`` trains on every third paragraph. What stands behind ``--`` is handed to the job. The last line
 on stdout is the summary as JSON; with ``--summary`` nothing is run and what is there is summed up.
 """
 

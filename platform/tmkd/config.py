@@ -91,14 +91,14 @@ def describe(model: type[Config], prefix: str = "") -> Iterator[Field]:
     for name, info in model.model_fields.items():
         path = f"{prefix}{name}"
         children = _configs_in(info.annotation)
-        is_map = typing.get_origin(info.annotation) is dict
+        below = {dict: ".NAME.", list: "[]."}.get(typing.get_origin(info.annotation), ".")
         default = "required" if info.default is PydanticUndefined and info.default_factory is None else None
         if default is None and not children:
             default = _show(info.get_default(call_default_factory=True))
         if children:
             yield Field(path, "group", "", info.description or (children[0].__doc__ or "").split("\n")[0])
             for child in children:
-                yield from describe(child, f"{path}.NAME." if is_map else f"{path}.")
+                yield from describe(child, f"{path}{below}")
         else:
             yield Field(path, _type_name(info.annotation), default or "", info.description or "")
 

@@ -28,6 +28,8 @@ def leaves(schema: dict[str, Any], definitions: dict[str, Any], path: str = "") 
             found |= leaves(definitions[option["$ref"].split("/")[-1]], definitions, path)
         if isinstance(option.get("additionalProperties"), dict):
             found |= leaves(option["additionalProperties"], definitions, f"{path}.NAME")
+        if "$ref" in option.get("items", {}):
+            found |= leaves(option["items"], definitions, f"{path}[]")
         for name, child in option.get("properties", {}).items():
             below = f"{path}.{name}".lstrip(".")
             found |= leaves(child, definitions, below) or {below}
@@ -40,7 +42,8 @@ def test_help_lists_every_recipe_field_with_type_default_and_meaning(capsys) -> 
     assert len(fields) > 80 and "teachers.NAME.train.warm_up.learning_rate" in fields
     assert run("--help") == 0
     page = capsys.readouterr().out
-    shown = {line.split()[0].removeprefix("--") for line in page.splitlines() if line.startswith("  --")}
+    heads = [line for line in page.splitlines() if line.startswith(("  --", "  compare.grids[]."))]
+    shown = {line.split()[0].removeprefix("--") for line in heads}
     assert fields <= shown
     assert "  --student.layers  <int>  [3]\n        encoders: bottom layers kept of the base\n" in page
     assert "  --finetune.alpha  <float>  [0.9]\n" in page

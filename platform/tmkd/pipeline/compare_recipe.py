@@ -37,7 +37,10 @@ class CompareRecipe(Config):
     """What is compared, over how many seeds, and by which measure."""
 
     grids: list[Grid] = Field(
-        [Grid(regimes=COMPARED)], min_length=1, description="what is compared: all rows of all of them, each once"
+        [Grid(regimes=COMPARED)],
+        min_length=1,
+        description="what is compared: every combination within a row, each once, such as "
+        "[{regimes: [golden, tmkd]}, {layers: [1, 3], alphas: [0.5, 0.9]}]; what a row leaves out is the recipe's own",
     )
     seeds: int = Field(3, ge=1, description="seeds of every student; --seeds N says the same")
     reseed_teachers: bool = Field(

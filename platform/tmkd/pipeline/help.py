@@ -49,7 +49,9 @@ def page(made: argparse.ArgumentParser) -> str:
 
 def _lines(field: Field, width: int) -> list[str]:
     if field.type == "group":
-        return ["", f"  {field.path}: {field.meaning}"]
-    head = f"  --{field.path}  <{field.type}>  [{field.default}]"
+        return ["", *textwrap.wrap(f"  {field.path}: {field.meaning}", width, subsequent_indent="    ")]
+    # The fields of a list's rows are no switches: the list is given whole.
+    switch = field.path if "[]" in field.path else f"--{field.path}"
+    head = f"  {switch}  <{field.type}>  [{field.default}]"
     body = textwrap.wrap(field.meaning, width - 8)
     return [head, *(f"        {line}" for line in body)]

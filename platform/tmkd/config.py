@@ -91,7 +91,8 @@ def describe(model: type[Config], prefix: str = "") -> Iterator[Field]:
     for name, info in model.model_fields.items():
         path = f"{prefix}{name}"
         children = _configs_in(info.annotation)
-        below = {dict: ".NAME.", list: "[]."}.get(typing.get_origin(info.annotation), ".")
+        origin = typing.get_origin(info.annotation)
+        below = ".NAME." if origin is dict else "[]." if origin is list else "."
         default = "required" if info.default is PydanticUndefined and info.default_factory is None else None
         if default is None and not children:
             default = _show(info.get_default(call_default_factory=True))

@@ -12,7 +12,7 @@ from job_runner import Outcome, run, write_pairs
 
 from tmkd.tasks.span_scores import exact_match, f1
 
-READERS = {"reader_1e-4", "reader_2e-4", "reader_3e-4"}
+READERS = {"reader_1e-4", "reader_2e-4"}
 STUDENT = "student:finetuned:aggregate"
 
 
@@ -59,7 +59,8 @@ def words(place: Path) -> list[str]:
         "--evaluation.also.adversarial.variants",
         "true",
     ]
-    return ["--recipe", "squad", "--fixture", "--workspace", str(place / "ws"), *files, *also]
+    fewer = ["--teachers.reader_3e-4", "null"]  # two readers show what three would
+    return ["--recipe", "squad", *fewer, "--fixture", "--workspace", str(place / "ws"), *files, *also]
 
 
 @pytest.fixture(scope="module")

@@ -199,6 +199,12 @@ def test_overrides_reach_any_field() -> None:
     assert recipe.teachers["summary"].max_length == 64 and recipe.teachers["summary"].kind == "bi_encoder"
 
 
+def test_a_teacher_may_be_taken_out() -> None:
+    assert list(load("docs", {"teachers.cross_encoder": "null"}).teachers) == ["name_and_summary", "summary"]
+    with pytest.raises(UserError, match="did you mean 'cross_encoder'"):
+        load("docs", {"teachers.cross_encodr": "null"})
+
+
 def test_a_whole_recipe_survives_being_written_and_read_again() -> None:
     recipe = load("docs", {})
     tree = yaml.safe_load(yaml.safe_dump(recipe.model_dump(mode="json")))

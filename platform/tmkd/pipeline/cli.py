@@ -13,7 +13,7 @@ from tmkd.config import apply_overrides, parse
 from tmkd.console import console, note, quiet_libraries, warn
 from tmkd.errors import UserError, nearest
 from tmkd.pipeline.help import page, parser
-from tmkd.pipeline.recipe import Recipe, read
+from tmkd.pipeline.recipe import Recipe, read, with_overrides
 
 Step = Callable[[Any], dict[str, Any]]
 SWITCHES = ("recipe", "workspace", "fixture", "json", "verbose", "help", "remake", "relabel")
@@ -118,7 +118,7 @@ def _run(job: str, switches: Any, overrides: dict[str, str], step: Step, next_co
 def _recipe(switches: Any, overrides: dict[str, str]) -> tuple[Recipe, tuple[dict[str, Any], str]]:
     tree, source = read(switches.recipe)
     label = source + (" with overrides" if overrides else "")
-    return parse(Recipe, apply_overrides(tree, overrides), label), (tree, source)
+    return parse(Recipe, with_overrides(tree, overrides), label), (tree, source)
 
 
 def _shrunk(source_tree: tuple[dict[str, Any], str], workspace: Any, overrides: dict[str, str]) -> Recipe:
@@ -128,7 +128,7 @@ def _shrunk(source_tree: tuple[dict[str, Any], str], workspace: Any, overrides: 
     small = shrink(
         apply_overrides(tree, {k: v for k, v in overrides.items() if k.startswith("corpus.")}), ensure_base(workspace)
     )
-    return parse(Recipe, apply_overrides(small, overrides), f"{source} --fixture")
+    return parse(Recipe, with_overrides(small, overrides), f"{source} --fixture")
 
 
 def _with_switches(command: str, switches: Any, overrides: dict[str, str]) -> str:

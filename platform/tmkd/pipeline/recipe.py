@@ -362,7 +362,22 @@ def load(name_or_file: str, overrides: Mapping[str, str]) -> Recipe:
         UserError: naming every fault, or the recipes there are.
     """
     tree, source = read(name_or_file)
-    return parse(Recipe, apply_overrides(tree, overrides), source + (" with overrides" if overrides else ""))
+    return parse(Recipe, with_overrides(tree, overrides), source + (" with overrides" if overrides else ""))
+
+
+def with_overrides(tree: Tree, overrides: Mapping[str, str]) -> Tree:
+    """Return a recipe's tree with overrides applied; ``{"teachers.NAME": "null"}`` takes a teacher out.
+
+    Raises:
+        UserError: there is no such teacher.
+    """
+    result = apply_overrides(tree, overrides)
+    teachers = result.get("teachers") or {}
+    for name in [name for name, entry in teachers.items() if entry is None]:
+        if name not in (there_are := list(tree.get("teachers") or {})):
+            raise UserError(f"--teachers.{name} null: no such teacher{nearest(name, there_are)}")
+        del teachers[name]
+    return result
 
 
 def read(name_or_file: str) -> tuple[Tree, str]:

@@ -24,7 +24,17 @@ console = Console(
     soft_wrap=not sys.stderr.isatty(),
     width=None if sys.stderr.isatty() else PLAIN_WIDTH,
 )
-NOISY = ("ray", "transformers", "deepspeed", "DeepSpeed", "mlflow", "alembic", "sentence_transformers", "torch")
+NOISY = (
+    "optuna",
+    "ray",
+    "transformers",
+    "deepspeed",
+    "DeepSpeed",
+    "mlflow",
+    "alembic",
+    "sentence_transformers",
+    "torch",
+)
 PLAIN_INTERVAL_S = 15.0
 
 

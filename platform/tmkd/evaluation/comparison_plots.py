@@ -42,7 +42,7 @@ def series(found: Compared, key: str) -> list[Line]:
 def rows(found: Compared) -> Figure:
     """Draw every row's mean with its interval over questions, and a dot for each seed."""
     lines = list(reversed(found.lines))
-    figure, axes = _figure(8, 1.0 + 0.32 * len(lines))
+    figure, axes = blank(8, 1.0 + 0.32 * len(lines))
     for place, line in enumerate(lines):
         interval, colour = line.over_questions, COLOURS[line.kind]
         axes.plot([interval.low, interval.high], [place, place], color=colour, linewidth=2)
@@ -56,7 +56,7 @@ def rows(found: Compared) -> Figure:
 
 def speed(found: Compared) -> Figure:
     """Draw quality against pairs/s with the front of those that nothing beats in both."""
-    figure, axes = _figure(8, 5)
+    figure, axes = blank(8, 5)
     timed = [line for line in found.lines if line.pairs_per_second]
     front = pareto(timed)
     axes.plot([x.pairs_per_second or 0 for x in front], [x.over_questions.estimate for x in front], "--", color=FRONT)
@@ -76,7 +76,7 @@ def speed(found: Compared) -> Figure:
 
 def curve(found: Compared, lines: Sequence[Line], key: str, label: str) -> Figure:
     """Draw quality by one setting with intervals over questions (Fig. 3 of the paper, for alpha)."""
-    figure, axes = _figure(6, 4)
+    figure, axes = blank(6, 4)
     x = [line.settings[key] for line in lines]
     middle = [line.over_questions.estimate for line in lines]
     below = [line.over_questions.estimate - line.over_questions.low for line in lines]
@@ -108,7 +108,8 @@ def as_png(figure: Figure) -> bytes:
     return buffer.getvalue()
 
 
-def _figure(width: float, height: float) -> tuple[Figure, Axes]:
+def blank(width: float, height: float) -> tuple[Figure, Axes]:
+    """Return an empty picture of so many inches."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 

@@ -131,7 +131,7 @@ def _measure_student(name: str, folder: Path, task: Task, device: str, found: Me
     if task.seconds:
 
         def score(pairs: Pairs) -> FloatArray:
-            return runtime.run(*_tokens(tokenizer, pairs)).values
+            return runtime.run(*tokens_of(tokenizer, pairs)).values
 
         found.pairs_per_second[name] = measure_pairs_per_second(score, task.pairs, task.seconds)
 
@@ -143,11 +143,12 @@ def _time_teacher(name: str, config: TeacherConfig, folder: Path, task: Task, de
 
     def score(pairs: Pairs) -> FloatArray:
         seen = [(view(question, config.question_pattern), passage) for question, passage in pairs]
-        return teacher.score(*_tokens(tokenizer, seen)).values
+        return teacher.score(*tokens_of(tokenizer, seen)).values
 
     found.pairs_per_second[name] = measure_pairs_per_second(score, task.pairs, task.seconds)
     found.parameters[name] = teacher.parameter_count
 
 
-def _tokens(tokenizer: Any, pairs: Pairs) -> tuple[Ragged, Ragged]:
+def tokens_of(tokenizer: Any, pairs: Pairs) -> tuple[Ragged, Ragged]:
+    """Return the tokens of questions and passages."""
     return tokenize(tokenizer, [q for q, _ in pairs]), tokenize(tokenizer, [p for _, p in pairs])

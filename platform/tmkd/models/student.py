@@ -16,7 +16,7 @@ from transformers.utils import ModelOutput
 
 from tmkd.models.headed import Student
 from tmkd.models.pooling import cls_pool, masked_mean, match_pool, text_masks
-from tmkd.models.student_config import AGGREGATE, GOLDEN
+from tmkd.models.student_config import AGGREGATE, GOLDEN, depth_of
 
 INITIAL_COSINE_SCALE = 8.0
 
@@ -115,11 +115,17 @@ class StudentForSequenceClassification(Student):
         self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor | None = None
     ) -> dict[str, Tensor]:
         """Return the float32 logits [B, C] of every header by name."""
-        segments = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **segments).last_hidden_state
-        with torch.autocast(hidden.device.type, enabled=False):
-            pooled, cosine = self._pool(hidden.float(), input_ids, attention_mask)  # headers speak in fp32
-            return {name: self.header_module(name)(pooled, cosine) for name in self.config.headers}
+        more: dict[str, Any] = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        depths = {name: depth_of(name) for name in self.config.headers}
+        if any(depths.values()):
+            more["output_hidden_states"] = True
+        found = self.encoder(input_ids=input_ids, attention_mask=attention_mask, **more)
+        with torch.autocast(input_ids.device.type, enabled=False):  # headers speak in fp32
+            pooled = {}
+            for depth in dict.fromkeys(depths.values()):
+                hidden = found.hidden_states[depth] if depth else found.last_hidden_state  # [B, L, width]
+                pooled[depth] = self._pool(hidden.float(), input_ids, attention_mask)
+            return {name: self.header_module(name)(*pooled[depth]) for name, depth in depths.items()}
 
     def _pool(self, hidden: Tensor, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor | None]:
         if self.config.pooling == "cls":

@@ -11,6 +11,7 @@ Pooling = Literal["cls", "mean", "match"]
 AGGREGATE = "aggregate"
 GOLDEN = "golden"
 SOFT_PREFIX = "soft:"
+DEPTH = "@"
 
 
 def soft_header(teacher: str) -> str:
@@ -18,12 +19,29 @@ def soft_header(teacher: str) -> str:
     return f"{SOFT_PREFIX}{teacher}"
 
 
+def at_depth(header: str, layers: int) -> str:
+    """Return the name of ``header`` where it reads the states after ``layers`` layers of a super-student."""
+    return f"{header}{DEPTH}{layers}"
+
+
+def depth_of(header: str) -> int | None:
+    """Return after how many layers a header reads; None for one that reads the last states, as headers usually do."""
+    _, _, layers = header.partition(DEPTH)
+    return int(layers) if layers else None
+
+
+def without_depth(header: str) -> str:
+    """Return a header's name in the plain student of its depth."""
+    return header.partition(DEPTH)[0]
+
+
 class StudentConfig(PretrainedConfig):
     """Config of `StudentForSequenceClassification` and `StudentForQuestionAnswering`.
 
     Args:
         base: the config of the encoder (its own ``to_dict()``, layers already cut).
-        headers: names of the headers, ``golden`` first where there is one, then ``soft:NAME``.
+        headers: names of the headers, ``golden`` first where there is one, then ``soft:NAME``. With ``@K`` behind it, a
+            header reads the states after K layers: a super-student has students of several depths in one.
         trained_headers: the headers trained so far; the aggregate averages these (paper, Eq. 6 and 5.4).
         sources: header name -> fingerprint of the teachers it learned from.
         pooling: what a header reads: ``cls`` (paper, Eq. 1), ``mean`` of all tokens, or ``match``.

@@ -71,7 +71,7 @@ def main(
 
 
 def _short(switches: Any, shorthand: Mapping[str, str] | None) -> dict[str, str]:
-    given = {field: getattr(switches, name) for name, field in (shorthand or {}).items()}
+    given = {field: getattr(switches, name.replace("-", "_")) for name, field in (shorthand or {}).items()}
     return {field: value for field, value in given.items() if value is not None}
 
 

@@ -45,12 +45,12 @@ def plan(context: Context, corpus: CorpusManifest, wanted: Sequence[Cell], seeds
     for seed in seeds:
         for cell in wanted:
             contexts = [dataclasses.replace(context, recipe=each) for each in cell_recipes(context.recipe, cell, seed)]
-            chains = [_addressed(context, [*stages_before(c, corpus), finetune_stage(c, corpus)]) for c in contexts]
+            chains = [addressed(context, [*stages_before(c, corpus), finetune_stage(c, corpus)]) for c in contexts]
             found.append(Planned(cell, seed, tuple(chains)))
     return found
 
 
-def _addressed(context: Context, stages: Sequence[Stage]) -> tuple[Stage, ...]:
+def addressed(context: Context, stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """Give stages folders that are called after what they are, so that what is equal is found and not made again."""
     folders = {stage.output: f"{context.run_folder}/cells/{stage.identity()}" for stage in stages}
     return tuple(
@@ -73,13 +73,17 @@ def train_all(context: Context, planned: Sequence[Planned]) -> dict[str, str]:
 
 
 def score_all(
-    context: Context, corpus: CorpusManifest, students: Sequence[str], pairs: Sequence[tuple[str, str]]
+    context: Context,
+    corpus: CorpusManifest,
+    students: Sequence[str],
+    pairs: Sequence[tuple[str, str]],
+    of: str = "comparison",
 ) -> dict[str, Probabilities]:
     """Return every student's aggregated probabilities (Eq. 6) of the judged split, float32 [n, C]; scored once."""
     split = context.recipe.evaluation.split
     paths = {folder: f"{folder}/scores-{split}-{corpus.fingerprints[split]}.npy" for folder in dict.fromkeys(students)}
     missing = [folder for folder, path in paths.items() if not context.workspace.exists(path)]
-    with context.step(f"comparison · scores of {len(missing)} students", f"{context.run_folder}/cells"):
+    with context.step(f"{of} · scores of {len(missing)} students", f"{context.run_folder}/cells"):
         for start in range(0, len(missing), SCORED_TOGETHER):
             some = missing[start : start + SCORED_TOGETHER]
             found = _measure(context, corpus, {folder: folder for folder in some}, pairs, 0.0)

@@ -40,6 +40,7 @@ def shrink(tree: Tree, base: str) -> Tree:
         "validations": 2,
     }
     small["compare"] = _small_comparison(tree.get("compare") or {})
+    small["search"] = _small_search(tree.get("search") or {})
     small["evaluation"] = {**(tree.get("evaluation") or {}), "speed_seconds": 0.2, "bootstrap": 200}
     return small
 
@@ -47,6 +48,11 @@ def shrink(tree: Tree, base: str) -> Tree:
 def _small_comparison(tree: dict[str, Any]) -> dict[str, Any]:
     grids = [{**grid, "layers": sorted({min(n, 2) for n in grid.get("layers", [])})} for grid in tree.get("grids", [])]
     return {**tree, **({"grids": grids} if grids else {}), "seeds": 2, "resamples": 1000}
+
+
+def _small_search(tree: dict[str, Any]) -> dict[str, Any]:
+    layers = sorted({min(n, 2) for n in tree.get("layers", [])})
+    return {**tree, "layers": layers, "trials": 4, "rungs": 2, "speed_seconds": 0.1}
 
 
 def _small_teacher(teacher: dict[str, Any], base: str) -> dict[str, Any]:

@@ -16,6 +16,7 @@ LABEL_SWITCHES = {
 
 
 COMPARE_SHORTHAND = {"seeds": "compare.seeds"}
+SEARCH_SHORTHAND = {"trials": "search.trials", "under-ms": "search.under_ms", "at-least": "search.at_least"}
 
 
 def prepare_corpus() -> int:
@@ -60,6 +61,13 @@ def compare() -> int:
     return main("compare", "Train and judge what compare.grids ask for (regimes, depths, weights, objectives) over "
                 "several seeds, and write one report.", _compare, None,
                 shorthand=COMPARE_SHORTHAND)  # fmt: skip
+
+
+def tmkd_search() -> int:
+    """Run ``jobs/tmkd_search.py``."""
+    return main("tmkd_search", "Search the student that is wanted: its depth, weights and rates (search.*), by trials "
+                "of stage 2 on one stage 1 for all depths; pick from quality against time.", _search, None,
+                shorthand=SEARCH_SHORTHAND)  # fmt: skip
 
 
 def _corpus(context: Context) -> dict[str, Any]:
@@ -160,6 +168,13 @@ def _compare(context: Context) -> dict[str, Any]:
     from tmkd.pipeline.compare_step import compare as compare_all
 
     return publish(context, compare_all(context))
+
+
+def _search(context: Context) -> dict[str, Any]:
+    from tmkd.pipeline.search_report import publish
+    from tmkd.pipeline.search_step import search
+
+    return publish(context, search(context))
 
 
 def _trained(note: dict[str, Any]) -> dict[str, Any]:

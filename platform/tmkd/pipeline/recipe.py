@@ -15,6 +15,7 @@ from tmkd.models.student_config import Pooling
 from tmkd.objectives import SOFT_OBJECTIVES
 from tmkd.pipeline.compare_recipe import CompareRecipe, Objective
 from tmkd.pipeline.regimes import Regime, with_regime
+from tmkd.pipeline.search_recipe import SearchRecipe
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.kinds import TASKS, kinds_for
 from tmkd.training.config import EngineConfig, Schedule
@@ -234,6 +235,7 @@ class Recipe(Config):
         "pretrain.enabled, student.soft_headers, finetune.steps_of_both, and finetune.alpha of golden",
     )
     compare: CompareRecipe = Field(CompareRecipe(), description="what jobs/compare.py trains and tests")
+    search: SearchRecipe = Field(SearchRecipe(), description="what jobs/tmkd_search.py tries and picks")
     baseline: BaselineRecipe = Field(BaselineRecipe(), description="what distillation must beat")
     reading: ReadingRecipe = Field(ReadingRecipe(), description="span corpora")
     training: EngineConfig = Field(EngineConfig(), description="workers, precision, checkpoints")

@@ -14,8 +14,8 @@ from tmkd.pipeline.preflight import announce, check_models
 from tmkd.pipeline.recipe import Recipe
 from tmkd.workspace import Workspace
 
-CONTINUED = ("compare",)
-"""Jobs with a child run a cell: after a kill they go on in the same MLflow run."""
+CONTINUED = ("compare", "tmkd_search")
+"""Jobs with a child run a cell or a trial: after a kill they go on in the same MLflow run."""
 
 
 def run_job(

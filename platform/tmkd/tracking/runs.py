@@ -101,6 +101,10 @@ class RunHandle:
 
         return self._attempt(f"log the model {name}", call)
 
+    def end(self, status: str = "FINISHED") -> None:
+        """End the run as MLflow's ``FINISHED``, ``FAILED`` or ``KILLED``."""
+        self._attempt("end the run", lambda client: client.set_terminated(self._id, status))
+
     def _points(self, what: str, points: Sequence[tuple[str, int, float]]) -> None:
         def call(client: MlflowClient) -> None:
             from mlflow.entities import Metric
@@ -152,22 +156,43 @@ class Tracker:
                 continued, so that a resumed training keeps one curve; with a ``parent`` also a finished one of that
                 parent, so that a report that was killed half told is not told twice.
         """
+        handle = self.begin(name, tags, parent, key)
+        status = "FAILED"
+        try:
+            yield handle
+            status = "FINISHED"
+        except KeyboardInterrupt:
+            status = "KILLED"
+            raise
+        finally:
+            handle.end(status)
+
+    def begin(
+        self,
+        name: str,
+        tags: Mapping[str, str] | None = None,
+        parent: RunHandle | None = None,
+        key: str | None = None,
+    ) -> RunHandle:
+        """Open a run as `run` does, for whoever ends it by `RunHandle.end`."""
         labels = dict(tags or {})
         if parent is not None and parent.run_id:
             labels[PARENT_TAG] = parent.run_id
         if key is not None:
             labels[KEY_TAG] = fingerprint(key)
         run_id = self.connection.attempt("open a run", lambda client: self._open(client, name, labels))
-        status = "FAILED"
-        try:
-            yield RunHandle(self.connection, run_id)
-            status = "FINISHED"
-        except KeyboardInterrupt:
-            status = "KILLED"
-            raise
-        finally:
-            if run_id:
-                self.connection.attempt("end the run", lambda client: client.set_terminated(run_id, status))
+        return RunHandle(self.connection, run_id)
+
+    def end_children(self, parent: RunHandle, status: str = "KILLED") -> None:
+        """End the children of ``parent`` that a process left running when it was killed."""
+
+        def call(client: MlflowClient) -> None:
+            open_ones = f"tags.`{PARENT_TAG}` = '{parent.run_id}' and attributes.status = 'RUNNING'"
+            for run in client.search_runs([self._experiment_id(client)], open_ones):
+                client.set_terminated(run.info.run_id, status)
+
+        if parent.run_id:
+            self.connection.attempt("end what was left running", call)
 
     def _open(self, client: MlflowClient, name: str, tags: dict[str, str]) -> str:
         experiment_id = self._experiment_id(client)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import ray.train
@@ -40,17 +40,26 @@ def train_stages(plan: Plan, threads: int) -> None:
     before = 0
     for stage in plan.stages:
         if finished(plan.workspace, stage) is None:
-            StageRun(stage, plan, device, before).run()
+            _train(stage, plan, device, before)
         before += stage.steps
         torch.distributed.barrier()  # the next stage may start from what rank 0 has just published
 
 
-class StageRun:
-    """One stage in one worker; ``before`` counts the steps of the stages before it."""
+def _train(stage: Stage, plan: Plan, device: str, before: int) -> None:
+    context, every = ray.train.get_context(), plan.engine.checkpoint_every_steps
+    run = StageRun(stage, plan, device, before, context.get_world_rank(), context.get_world_size())
+    run.go_on(*checkpoints.restore(run.engine, run.key))
+    for done in run.steps():
+        if done % every == 0 and done < stage.steps:
+            checkpoints.save(run.engine, run.key, done, run.history)
+    run.finish()
 
-    def __init__(self, stage: Stage, plan: Plan, device: str, before: int) -> None:
-        context = ray.train.get_context()
-        self.rank, self.world = context.get_world_rank(), context.get_world_size()
+
+class StageRun:
+    """One stage in one of ``world`` workers; ``before`` counts the steps of the stages before it."""
+
+    def __init__(self, stage: Stage, plan: Plan, device: str, before: int, rank: int = 0, world: int = 1) -> None:
+        self.rank, self.world = rank, world
         self.stage, self.plan, self.device, self.before = stage, plan, device, before
         self.model, self.tokenizer, self.anew = build(stage, plan.workspace)
         if device == "cpu" and resolve_precision(plan.engine.precision, device) == "bf16":
@@ -63,11 +72,15 @@ class StageRun:
         self.rows = self.lesson.rows(stage, plan.workspace, self.tokenizer, plan.engine.shuffle_shards)
         headers = HeadersOf(self.model, stage.learns_attention)
         self.engine = engine.start(headers, stage.schedule, plan.engine, stage.steps, self.world, device)
-        self.first_step, self.history = checkpoints.restore(self.engine, self.key)
         self.validation = Validation.of(stage, plan.workspace, self.tokenizer, plan.engine)
         self.post = progress_poster(plan.progress, plan.part) if self.rank == 0 else lambda done, total: None
         self._sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
-        self._since = self.first_step
+        self.go_on(0, {})
+
+    def go_on(self, step: int, history: History) -> None:
+        """Start behind ``step`` steps that were taken before; to be called before `steps`."""
+        self.first_step, self.history = step, history
+        self._since, self._started = step, time.monotonic()
 
     @property
     def key(self) -> str:
@@ -76,8 +89,9 @@ class StageRun:
         order = f"window-{self.plan.engine.shuffle_shards}"
         return f"{self.stage.output}@{self.stage.identity()}@{order}@zero-{zero}" + (f"x{self.world}" if zero else "")
 
-    def run(self) -> None:
-        stage, config, started = self.stage, self.plan.engine, time.monotonic()
+    def steps(self) -> Iterator[int]:
+        """Take the steps that are left, one after the other; yields how many are done."""
+        stage, config = self.stage, self.plan.engine
         order = batches(
             list(stage.shards.values()), stage.schedule.batch_size, config.shuffle_shards, stage.seed, self.first_step,
             self.rows.groups,
@@ -93,9 +107,7 @@ class StageRun:
             if self.validation and self.validation.is_due(done, stage.steps):
                 self._validate(done)
             self._track(done)
-            if done % config.checkpoint_every_steps == 0 and done < stage.steps:
-                checkpoints.save(self.engine, self.key, done, self.history)
-        self._finish(time.monotonic() - started)
+            yield done
 
     def _step(self, step: int, refs: Any) -> None:
         """One optimiser step on a global batch: sum over rows ÷ rows of the whole step, however it is cut."""
@@ -142,9 +154,11 @@ class StageRun:
         if run is not None and self.rank == 0 and points:
             run.metrics({f"{self.stage.name}/{name}": value for name, value in points.items()}, step=done)
 
-    def _finish(self, seconds: float) -> None:
+    def finish(self) -> None:
+        """Publish the model, after the last step."""
         model: PreTrainedModel = self.model
-        publish.publish(self.stage, self.plan, model, self.tokenizer, self.rank, self._note(seconds))
+        note = self._note(time.monotonic() - self._started)
+        publish.publish(self.stage, self.plan, model, self.tokenizer, self.rank, note)
 
     def _note(self, seconds: float) -> dict[str, Any]:
         steps = max(self.stage.steps - self.first_step, 1)

@@ -1,0 +1,205 @@
+"""The search: stage 1 of every shape, their speed, the study, and the student that is wanted, with its proof."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from tmkd.console import note
+from tmkd.corpus.manifest import CorpusManifest
+from tmkd.errors import UserError
+from tmkd.evaluation.comparison import Comparison, Judged
+from tmkd.evaluation.ensemble import mean_probabilities
+from tmkd.evaluation.quality import correct
+from tmkd.models.folders import fetch
+from tmkd.models.folders import publish as publish_folder
+from tmkd.pipeline.compare_training import score_all
+from tmkd.pipeline.context import Context
+from tmkd.pipeline.labels import HELD_OUT
+from tmkd.pipeline.pair_split import Split, read_split
+from tmkd.pipeline.preflight import check_models
+from tmkd.pipeline.ready import ready
+from tmkd.pipeline.search_space import StageMaker, first_points, shape_recipe, shapes, space
+from tmkd.pipeline.student_step import has_stage_1
+from tmkd.pipeline.super_step import check_shapes, ensure_stage_1
+from tmkd.search.pareto import Candidate, front, pick
+from tmkd.search.study import Study, Tried, run_study
+from tmkd.search.timing import ShapeSpeed, Timing, time_shapes
+from tmkd.search.trial import ACCURACY, Lab, check_rungs
+from tmkd.training.plan import NOTE, read_note
+from tmkd.training.run import worker_resources
+from tmkd.workspace import fingerprint
+
+ENSEMBLE = "ensemble"
+Floats = npt.NDArray[np.floating]
+
+
+@dataclass(frozen=True)
+class Searched:
+    """What a search found.
+
+    Attributes:
+        study: its identity.
+        tried: every trial.
+        speed: of every shape.
+        front: whole trials that no other beats in both quality and time, the fastest first.
+        chosen: of them, what was asked for.
+        ensemble: accuracy of the teachers' ensemble on the validation split.
+        proof: of the front and the ensemble on the judged split; None without golden labels there.
+        split: the judged one.
+    """
+
+    study: str
+    tried: Sequence[Tried]
+    speed: Mapping[str, ShapeSpeed]
+    front: Sequence[Candidate]
+    chosen: Candidate
+    ensemble: float
+    proof: Comparison | None
+    split: str
+
+
+def search(context: Context) -> Searched:
+    """Run the search as far as it has not run, and pick from its front.
+
+    Raises:
+        UserError: for spans, a corpus that has no text or labels for it, or if no trial was finished.
+    """
+    recipe = context.recipe
+    if recipe.corpus.task != "pair":
+        raise UserError("search: for pairs so far, but corpus.task is span")
+    wanted = shapes(recipe)
+    for shape in wanted:
+        check_models(shape_recipe(recipe, shape))
+    check_shapes(context, wanted)
+    space(recipe)
+    corpus = _prepare(context)
+    starts = ensure_stage_1(context, corpus, wanted)
+    judged = read_split(context, corpus, recipe.evaluation.split)
+    speed = _timed(context, starts, judged)
+    study = _study(context, corpus, starts, speed)
+    tried = _tried(context, study)
+    candidates = [_candidate(each) for each in tried if each.state == "whole"]
+    if not candidates:
+        reasons = "; ".join(dict.fromkeys(each.reason for each in tried if each.reason))
+        raise UserError(f"search: no trial was finished: {reasons or 'all were stopped'}")
+    ensemble = _ensemble_accuracy(read_split(context, corpus, HELD_OUT))
+    kept = front(candidates)
+    chosen = pick(candidates, recipe.search.under_ms, recipe.search.at_least, ensemble)
+    proof = _prove(context, corpus, [*kept], judged)
+    _keep(context, chosen)
+    return Searched(study.identity, tried, speed, kept, chosen, ensemble, proof, recipe.evaluation.split)
+
+
+def _prepare(context: Context) -> CorpusManifest:
+    corpus = ready(context, judged=context.recipe.evaluation.split)
+    if not corpus.has_labels("train") or not corpus.has_labels(HELD_OUT):
+        raise UserError(f"search: corpus {corpus.name} needs golden labels to train on and to compare trials by")
+    if not has_stage_1(context, corpus):
+        raise UserError(f"search: trials start from a stage 1, but corpus {corpus.name} has no unlabeled text for it")
+    return corpus
+
+
+def _timed(context: Context, starts: Mapping[str, str], split: Split) -> dict[str, ShapeSpeed]:
+    recipe = context.recipe
+    notes = {name: (read_note(context.workspace, folder) or {}).get("identity") for name, folder in starts.items()}
+    path = f"{context.run_folder}/speed-{fingerprint([notes, recipe.search.speed_seconds])}.json"
+    if context.workspace.exists(path):
+        context.skip("speed of shapes", path)
+        return {name: ShapeSpeed.from_json(found) for name, found in context.workspace.read_json(path).items()}
+    with context.step("speed of shapes", path):
+        timing = Timing(
+            context.workspace, starts, split.timed, recipe.student.max_length, recipe.search.speed_seconds
+        )  # fmt: skip
+        speed = time_shapes(timing)
+    context.workspace.publish_json(path, {name: each.as_json() for name, each in speed.items()})
+    return speed
+
+
+def _study(
+    context: Context, corpus: CorpusManifest, starts: Mapping[str, str], speed: Mapping[str, ShapeSpeed]
+) -> Study:
+    recipe, asked = context.recipe, context.recipe.search
+    maker = StageMaker(dataclasses.replace(context, log=[]), corpus, starts)
+    points = first_points(recipe)
+    stages = [maker(point) for point in points]
+    check_rungs(stages[0].steps, asked.rungs)
+    lab = Lab(
+        maker, recipe.training.model_copy(update={"validations": asked.rungs, "workers": 1}), context.workspace,
+        threads=1, speed={name: each.figures() for name, each in speed.items()},
+    )  # fmt: skip
+    chosen = space(recipe)
+    course = asked.model_dump(include={"trials", "rungs", "reduction", "metric"})
+    identity = fingerprint([chosen, course, recipe.student_seed, [stage.identity() for stage in stages]])
+    cpus, gpus = worker_resources(lab.engine)
+    return Study(
+        recipe.run_name, identity, lab, chosen, points, asked.trials, asked.metric, asked.reduction,
+        recipe.student_seed, cpus, gpus, asked.concurrent or 0,
+    )  # fmt: skip
+
+
+def _tried(context: Context, study: Study) -> list[Tried]:
+    """Return what became of the trials; read back where the study is finished."""
+    path = f"{context.run_folder}/search-{study.identity}.json"
+    if context.workspace.exists(path):
+        context.skip(f"search · {study.trials} trials", path)
+        return [Tried(**each) for each in context.workspace.read_json(path)]
+    with context.step(f"search · {study.trials} trials", path):
+        tried = run_study(study, context.workspace, context.tracker, context.run)
+    context.workspace.publish_json(path, [dataclasses.asdict(each) for each in tried])
+    context.workspace.delete(f"runs/{study.name}/search-{study.identity}")  # the file above says all
+    return tried
+
+
+def _candidate(tried: Tried) -> Candidate:
+    result = tried.result
+    return Candidate(
+        tried.trial, tried.settings, result["folder"], result[ACCURACY], result["milliseconds"],
+        result["pairs_per_second"],
+    )  # fmt: skip
+
+
+def _ensemble_accuracy(split: Split) -> float:
+    judged = split.labels >= 0
+    said = mean_probabilities(list(split.teachers.values()), split.weights)
+    return float(correct(split.labels[judged], said[judged]).mean())
+
+
+def _prove(
+    context: Context, corpus: CorpusManifest, kept: Sequence[Candidate], split: Split
+) -> Comparison | None:  # fmt: skip
+    if not split.judged:
+        return None
+    scores = score_all(context, corpus, [each.folder for each in kept], split.timed, "search")
+    everyone: dict[str, Floats] = {each.trial: scores[each.folder] for each in kept}
+    everyone |= {ENSEMBLE: mean_probabilities(list(split.teachers.values()), split.weights)}
+    judged = split.labels >= 0
+    right = {
+        name: Judged(correct(split.labels[judged], probabilities[judged]).astype(np.float64)[None])
+        for name, probabilities in everyone.items()
+    }
+    return Comparison(right, split.question_ids[judged], context.recipe.compare.resamples)
+
+
+def _keep(context: Context, chosen: Candidate) -> None:
+    """Put the chosen student where it is found: ``students/<run>/chosen``."""
+    folder = f"{context.run_folder}/chosen"
+    written = read_note(context.workspace, chosen.folder) or {}
+    if (read_note(context.workspace, folder) or {}).get("identity") == written.get("identity"):
+        return
+    with tempfile.TemporaryDirectory(prefix="tmkd-chosen-") as name:
+        source = fetch(context.workspace, chosen.folder)
+        for file in source.iterdir():
+            if file.is_file() and file.suffix != ".npy" and file.name != NOTE:
+                Path(name, file.name).write_bytes(file.read_bytes())
+        publish_folder(context.workspace, Path(name), folder)
+    text = json.dumps({**written, "search": chosen.settings}, indent=1, sort_keys=True).encode()
+    context.workspace.publish_bytes(f"{folder}/{NOTE}", text, with_hash=False)
+    note(f"chosen student: {context.workspace.show(folder)}")

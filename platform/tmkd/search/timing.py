@@ -1,0 +1,184 @@
+"""How fast every shape is: one pair and many, on every runtime, alone on the device and once for the whole search."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from tmkd.cluster import progress_poster, setup_worker
+from tmkd.errors import UserError
+from tmkd.evaluation.alone import PROGRESS, run_alone
+from tmkd.evaluation.scoring import HeaderScores, Pairs, tokens_of
+from tmkd.evaluation.speed import measure_pairs_per_second
+from tmkd.models.folders import fetch
+from tmkd.runtimes.base import FloatArray
+from tmkd.runtimes.fidelity import fidelity
+from tmkd.runtimes.host import Host
+from tmkd.runtimes.onnx_export import available
+from tmkd.runtimes.opening import open_runtime
+from tmkd.runtimes.precision import has_fast_bf16, resolve_device, set_threads
+from tmkd.tasks.features import Features, Template
+from tmkd.workspace import Workspace, fingerprint
+
+WARM_UP = 5
+COMPARED = 128
+"""Pairs on which a runtime must say what torch says in fp32."""
+
+
+@dataclass(frozen=True)
+class Timing:
+    """What to time.
+
+    Attributes:
+        students: name of a shape -> folder of a student that has it.
+        pairs: texts to time on.
+        max_length: tokens of a pair.
+        seconds: for each shape, runtime and way (one pair, many).
+    """
+
+    workspace: Workspace
+    students: Mapping[str, str]
+    pairs: Pairs
+    max_length: int
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Timed:
+    """One shape on one runtime.
+
+    Attributes:
+        milliseconds: median over single pairs, tokenising included.
+        pairs_per_second: of many pairs, tokenising included.
+        is_faithful: whether it passes the gate of labelling against fp32; else it is shown and not counted on.
+    """
+
+    milliseconds: float
+    pairs_per_second: float
+    is_faithful: bool
+
+
+@dataclass(frozen=True)
+class ShapeSpeed:
+    """How fast a shape is.
+
+    Attributes:
+        each: runtime and precision, such as ``torch-cpu bf16`` -> what was timed.
+        parameters: of the student.
+    """
+
+    each: dict[str, Timed]
+    parameters: int
+
+    @property
+    def milliseconds(self) -> float:
+        """Of one pair on the faithful runtime that is fastest for it."""
+        return min(timed.milliseconds for timed in self._faithful)
+
+    @property
+    def pairs_per_second(self) -> float:
+        """Of many pairs on the faithful runtime that is fastest for them."""
+        return max(timed.pairs_per_second for timed in self._faithful)
+
+    @property
+    def _faithful(self) -> list[Timed]:
+        return [timed for timed in self.each.values() if timed.is_faithful]
+
+    def figures(self) -> dict[str, float]:
+        """Return what trials report beside their quality."""
+        return {
+            "milliseconds": self.milliseconds,
+            "pairs_per_second": self.pairs_per_second,
+            "parameters": float(self.parameters),
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            **self.figures(),
+            "runtimes": {
+                name: {
+                    "milliseconds": timed.milliseconds,
+                    "pairs_per_second": timed.pairs_per_second,
+                    "faithful": timed.is_faithful,
+                }
+                for name, timed in self.each.items()
+            },
+        }
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> ShapeSpeed:
+        """Read what `as_json` returned."""
+        each = {
+            name: Timed(timed["milliseconds"], timed["pairs_per_second"], timed["faithful"])
+            for name, timed in found["runtimes"].items()
+        }
+        return cls(each, int(found["parameters"]))
+
+
+def time_shapes(timing: Timing) -> dict[str, ShapeSpeed]:
+    """Time one student of every shape, one after the other, in a task that has the best device to itself."""
+    return run_alone(_time_all, timing, "timing shapes", len(timing.students))
+
+
+def _time_all(timing: Timing, threads: int) -> dict[str, ShapeSpeed]:
+    setup_worker()
+    set_threads(threads)
+    post, found = progress_poster(PROGRESS), {}
+    for name, folder in timing.students.items():
+        found[name] = _time_one(fetch(timing.workspace, folder), timing)
+        post(len(found), len(timing.students))
+    return found
+
+
+def hosts(device: str) -> list[Host]:
+    """Return the ways in which this host can run a student, fp32 on torch first."""
+    ways = [Host(device, "fp32"), *([Host(device, "bf16")] if has_fast_bf16(device) else [])]
+    return [*ways, *([Host("cpu", "fp32", "onnx"), Host("cpu", "int8", "onnx")] if available() else [])]
+
+
+def _time_one(folder: Path, timing: Timing) -> ShapeSpeed:
+    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    features = Features(Template.of(tokenizer, 2), timing.max_length)
+    key = fingerprint([str(folder), (folder / "model.safetensors").stat().st_mtime_ns])
+    each: dict[str, Timed] = {}
+    reference: FloatArray | None = None
+    parameters = 0
+    for host in hosts(resolve_device("auto")):
+        network = HeaderScores(AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False))
+        parameters = network.parameter_count
+        try:
+            runtime = open_runtime(network, features, host, key, None)
+        except UserError:
+            continue  # no graph can be made of it
+
+        def score(pairs: Pairs, runtime: Any = runtime) -> FloatArray:
+            values: FloatArray = runtime.run(*tokens_of(tokenizer, pairs)).values
+            return values
+
+        said = score(timing.pairs[:COMPARED])
+        reference = said if reference is None else reference
+        each[f"{host.backend} {host.precision}"] = Timed(
+            _milliseconds(score, timing.pairs, timing.seconds),
+            measure_pairs_per_second(score, timing.pairs, timing.seconds),
+            said is reference or fidelity(reference, said).passes,
+        )
+    return ShapeSpeed(each, parameters)
+
+
+def _milliseconds(score: Any, pairs: Pairs, seconds: float) -> float:
+    """Return the median time of one pair, over different ones."""
+    for index in range(WARM_UP):
+        score([pairs[index % len(pairs)]])
+    took: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(took) < WARM_UP or time.perf_counter() < end:
+        started = time.perf_counter()
+        score([pairs[len(took) % len(pairs)]])
+        took.append((time.perf_counter() - started) * 1000)
+    return statistics.median(took)

@@ -65,6 +65,7 @@ def quiet_libraries(verbose: bool = False) -> None:
     os.environ.setdefault("TQDM_DISABLE", "1")
     for name in NOISY:
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)  # the traceback of a trial whose reason we tell in a line
 
 
 @dataclass

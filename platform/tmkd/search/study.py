@@ -133,7 +133,8 @@ def _new(
             storage_path=workspace.show(folder),
             callbacks=[Tracked(tracker, parent, study.identity, study.lab.rungs, study.trials, board)],
             failure_config=tune.FailureConfig(max_failures=TRIES - 1),
-            checkpoint_config=tune.CheckpointConfig(num_to_keep=1, checkpoint_frequency=1),
+            # What Tune wrote down may be a second old, and point at the checkpoint before the last.
+            checkpoint_config=tune.CheckpointConfig(num_to_keep=2, checkpoint_frequency=1),
             verbose=0,
         ),
     )

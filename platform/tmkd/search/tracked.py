@@ -7,6 +7,7 @@ from typing import Any
 from ray.tune import Callback
 
 from tmkd.cluster import progress_poster
+from tmkd.console import warn
 from tmkd.search.shape import Shape
 from tmkd.search.trial import QUALITIES, SHAPE
 from tmkd.tracking import RunHandle, Tracker
@@ -47,6 +48,7 @@ class Tracked(Callback):
 
     def on_trial_error(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._run(trial).tags({"ended": "failed", "reason": reason(trial)[:500]})
+        warn(f"trial {trial.trial_id} ({trial.config[SHAPE]}) failed: {reason(trial)}")
         self._end(trial, "FAILED")
 
     def on_experiment_end(self, trials: list[Any], **info: Any) -> None:

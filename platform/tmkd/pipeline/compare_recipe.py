@@ -21,6 +21,9 @@ class Grid(Config):
     students: list[Literal["encoder", "bi_lstm"]] = Field([], description="kinds of student")
     layers: list[Annotated[int, Field(ge=1)]] = Field([], description="encoders' depths")
     alphas: list[Annotated[float, Field(ge=0, le=1)]] = Field([], description="weights of the soft labels in stage 2")
+    learning_rates: list[Annotated[float, Field(gt=0)]] = Field(
+        [], description="of stage 2, encoders of regimes with two stages"
+    )
     objectives: list[Objective] = Field([], description="losses on soft labels, of both stages")
     unlabeled_rows: list[Annotated[int, Field(ge=1)]] = Field([], description="rows of stage 1, in whole shards")
 

@@ -20,19 +20,21 @@ FIRST = [{"shape": name, "alpha": 0.7, "learning_rate": 1e-3} for name in SPEED]
 
 @dataclass(frozen=True)
 class Maker:
-    """A trial's stage; ``missing`` is the alpha of trials whose labels are not there."""
+    """A trial's stage; trials of alpha ``missing`` have no labels, those of ``diverging`` a rate beyond all measure."""
 
     world: World
     missing: float | None = None
+    diverging: float | None = None
     steps: int = 6
 
     def __call__(self, settings: Mapping[str, Any]) -> Stage:
         layers, alpha = Shape.of(settings["shape"]).size, settings["alpha"]
         teacher = "missing" if alpha == self.missing else "a"
+        rate = 1e30 if alpha == self.diverging else settings["learning_rate"]
         made = stage(
             self.world, "", name="finetune", golden=True, golden_identity="judged",
             signals={f"soft:{teacher}": signal(teacher)}, weights={"golden": 1 - alpha, "soft": alpha},
-            schedule=schedule(max_steps=self.steps, learning_rate=settings["learning_rate"]),
+            schedule=schedule(max_steps=self.steps, learning_rate=rate),
             shape=dataclasses.replace(SHAPE, layers=layers), validation=self.world.shards,
         )  # fmt: skip
         return dataclasses.replace(made, output=f"trials/{made.identity()}")

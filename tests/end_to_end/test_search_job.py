@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
 import subprocess
@@ -47,17 +48,22 @@ def finished(place: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in (place / "fixture/students/views/cells").glob("*/stage.json")}
 
 
-@pytest.fixture(scope="module")
-def killed(place: Path) -> dict[Path, int]:
-    """Start the job and kill it as soon as a trial is finished; returns the finished ones."""
+def start_and_kill(place: Path, enough: int, later: float = 0.0) -> dict[Path, int]:
+    """Start the job and kill it some seconds after so many trials are finished; returns the finished ones."""
     command = [sys.executable, str(ROOT / "jobs/tmkd_search.py"), *words(place)]
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
-    while not finished(place):
+    while len(finished(place)) < enough:
         assert driver.poll() is None
         time.sleep(0.1)
+    time.sleep(later)
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()
     return finished(place)
+
+
+@pytest.fixture(scope="module")
+def killed(place: Path) -> dict[Path, int]:
+    return start_and_kill(place, 1)
 
 
 @pytest.fixture(scope="module")
@@ -67,18 +73,16 @@ def searched(ray_session: None, place: Path, killed: dict[Path, int]) -> Outcome
     return outcome
 
 
-def test_finished_trials_are_not_repeated_and_none_is_lost(
-    searched: Outcome, place: Path, killed: dict[Path, int]
-) -> None:
+def check_trials(outcome: Outcome, place: Path, killed: dict[Path, int]) -> None:
     assert {path: finished(place)[path] for path in killed} == killed
-    trials = searched.result["trials"]
+    trials = outcome.result["trials"]
     assert len(trials) == len({each["trial"] for each in trials}) == TRIALS
     states = Counter(each["state"] for each in trials)
     assert states["failed"] == 0 and states["whole"] >= 2
     assert len(finished(place)) == len({each["result"]["folder"] for each in trials if each["state"] == "whole"})
 
 
-def test_mlflow_has_one_study_with_a_child_a_trial(searched: Outcome, place: Path) -> None:
+def check_mlflow(outcome: Outcome, place: Path) -> None:
     client = MlflowClient(f"sqlite:///{place}/fixture/mlflow.db")
     experiment = client.get_experiment_by_name("views")
     assert experiment is not None
@@ -86,7 +90,7 @@ def test_mlflow_has_one_study_with_a_child_a_trial(searched: Outcome, place: Pat
     assert all(each.info.status != "RUNNING" for each in runs)
     (parent,) = [each for each in runs if each.data.tags.get("job") == "tmkd_search"]
     told = [each for each in runs if "shape" in each.data.params and each.info.status == "FINISHED"]
-    assert {each.info.run_name.split()[-1] for each in told} == {each["trial"] for each in searched.result["trials"]}
+    assert {each.info.run_name.split()[-1] for each in told} == {each["trial"] for each in outcome.result["trials"]}
     assert len(told) == TRIALS
     for each in told:
         assert each.data.tags["mlflow.parentRunId"] == parent.info.run_id
@@ -94,6 +98,28 @@ def test_mlflow_has_one_study_with_a_child_a_trial(searched: Outcome, place: Pat
         assert {"validation_accuracy", "milliseconds", "pairs_per_second"} <= set(each.data.metrics)
     names = {Path(artifact.path).name for artifact in client.list_artifacts(parent.info.run_id, "report")}
     assert names == {"search.md", "pareto.png"}
+
+
+def test_finished_trials_are_not_repeated_and_none_is_lost(
+    searched: Outcome, place: Path, killed: dict[Path, int]
+) -> None:
+    check_trials(searched, place, killed)
+
+
+def test_mlflow_has_one_study_with_a_child_a_trial(searched: Outcome, place: Path) -> None:
+    check_mlflow(searched, place)
+
+
+@pytest.mark.slow
+def test_killed_twice_at_random_nothing_is_lost_and_nothing_done_twice(ray_session: None, tmp_path: Path) -> None:
+    chance = random.Random(time.time_ns())
+    first = start_and_kill(tmp_path, 1, chance.uniform(0, 2))
+    second = start_and_kill(tmp_path, len(first), chance.uniform(5, 15))
+    assert first.items() <= second.items()
+    outcome = run("tmkd_search", *words(tmp_path))
+    assert outcome.status == 0, outcome.screen
+    check_trials(outcome, tmp_path, second)
+    check_mlflow(outcome, tmp_path)
 
 
 def test_the_chosen_student_is_a_plain_one_of_the_front(searched: Outcome, place: Path) -> None:

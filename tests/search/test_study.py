@@ -32,7 +32,7 @@ def world(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def maker(world):
-    return Maker(world, missing=0.9)
+    return Maker(world, missing=0.9, diverging=0.3)
 
 
 @pytest.fixture(scope="module")
@@ -40,18 +40,20 @@ def tried(world, maker, ray_session):
     tracker = open_tracker(world.workspace, "tiny")
     with tracker.run("study") as parent:
         left = tracker.begin("left by a driver that was killed", parent=parent)
-        found = run_study(study(world, maker, trials=8), world.workspace, tracker, parent)
+        found = run_study(study(world, maker, trials=9), world.workspace, tracker, parent)
     assert left.run_id
     return found
 
 
 def test_every_trial_ends_and_one_that_fails_takes_none_with_it(tried) -> None:
     states = Counter(each.state for each in tried)
-    assert sum(states.values()) == 8 and states["whole"] >= 2
+    assert sum(states.values()) == 9 and states["whole"] >= 2
+    why = {0.3: "diverged: validation_cross_entropy is nan", 0.9: "missing"}
     for each in tried:
-        assert (each.state == "failed") == (each.settings["alpha"] == 0.9)
+        assert (each.state == "failed") == (each.settings["alpha"] in why)
+        assert why.get(each.settings["alpha"], "") in each.reason
         assert bool(each.reason) == (each.state == "failed")
-    assert all("missing" in each.reason for each in tried if each.state == "failed")
+    assert {each.settings["alpha"] for each in tried} == {0.3, 0.7, 0.9}
 
 
 def test_the_first_trials_are_the_ones_asked_for(tried) -> None:

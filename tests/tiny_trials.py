@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,9 +40,11 @@ class Maker:
         return dataclasses.replace(made, output=f"trials/{made.identity()}")
 
 
-def study(world: World, maker: Maker, trials: int = 5, reduction: float = 2.0) -> Study:
+def study(
+    world: World, maker: Maker, trials: int = 5, reduction: float = 2.0, first: Sequence[Mapping[str, Any]] = FIRST
+) -> Study:
     return Study(
         name="tiny", identity="s", lab=Lab(maker, engine_config(validations=RUNGS), world.workspace, 1, SPEED),
-        space={"shape": list(SPEED), "alpha": [0.3, 0.7, 0.9], "learning_rate": (1e-4, 1e-2)}, first=FIRST,
+        space={"shape": list(SPEED), "alpha": [0.3, 0.7, 0.9], "learning_rate": (1e-4, 1e-2)}, first=first,
         trials=trials, metric="validation_accuracy", reduction=reduction, seed=0, cpus=1, gpus=0,
     )  # fmt: skip

@@ -25,6 +25,10 @@ for module in (tiny_stages, tiny_trials):  # workers do not find tests
     ray.cloudpickle.register_pickle_by_value(module)
 
 
+# What Optuna proposes after these is its own; those that cannot be trained are asked for, not hoped for.
+ASKED = [*FIRST, *({"shape": "encoder-2", "alpha": alpha, "learning_rate": 1e-3} for alpha in (0.3, 0.9))]
+
+
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     return make_world(tmp_path_factory.mktemp("study"))
@@ -40,7 +44,7 @@ def tried(world, maker, ray_session):
     tracker = open_tracker(world.workspace, "tiny")
     with tracker.run("study") as parent:
         left = tracker.begin("left by a driver that was killed", parent=parent)
-        found = run_study(study(world, maker, trials=9), world.workspace, tracker, parent)
+        found = run_study(study(world, maker, trials=9, first=ASKED), world.workspace, tracker, parent)
     assert left.run_id
     return found
 
@@ -53,11 +57,11 @@ def test_every_trial_ends_and_one_that_fails_takes_none_with_it(tried) -> None:
         assert (each.state == "failed") == (each.settings["alpha"] in why)
         assert why.get(each.settings["alpha"], "") in each.reason
         assert bool(each.reason) == (each.state == "failed")
-    assert {each.settings["alpha"] for each in tried} == {0.3, 0.7, 0.9}
+    assert {each.settings["alpha"] for each in tried} >= set(why)
 
 
 def test_the_first_trials_are_the_ones_asked_for(tried) -> None:
-    for asked, each in zip(FIRST, tried, strict=False):
+    for asked, each in zip(ASKED, tried, strict=False):
         assert {**asked, "student": "encoder", "layers": int(asked["shape"][-1])} == each.settings
 
 

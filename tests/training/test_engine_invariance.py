@@ -11,10 +11,10 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from one_fit import FREE_LEVEL, UNDETERMINED, BreakOff, Record, attempt, furthest, note, run, weights
-from tiny_stages import SHAPE, make_world, schedule, stage
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from one_fit import FREE_LEVEL, UNDETERMINED, BreakOff, Record, attempt, furthest, note, run, weights
+from tiny_stages import SHAPE, make_world, schedule, stage
 from tmkd.runtimes.precision import has_fast_bf16
 from tmkd.training.model import build
 

@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from tiny_stages import NO_GOLDEN, NOT_SCORED, ROWS, make_world, signal, stage
 from transformers import AutoTokenizer
 
+from tiny_stages import NO_GOLDEN, NOT_SCORED, ROWS, make_world, signal, stage
 from tmkd.objectives import soft_label_mse
 from tmkd.soft_labels.calibration import Calibration
 from tmkd.soft_labels.golden import read_golden

@@ -6,9 +6,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+
 from one_fit import weights
 from tiny_stages import engine_config, make_world, schedule, signal, stage
-
 from tmkd.training.plan import finished
 from tmkd.training.run import train
 from tmkd.training.side_by_side import lanes, train_side_by_side

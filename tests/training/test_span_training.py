@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from one_fit import UNDETERMINED, BreakOff, attempt, furthest, note, run, weights
-from tiny_stages import CORPUS, World, make_base, schedule, signal
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
+from one_fit import UNDETERMINED, BreakOff, attempt, furthest, note, run, weights
+from tiny_stages import CORPUS, World, make_base, schedule, signal
 from tmkd.corpus.schema import SPAN_GOLDEN_SCHEMA, SPAN_SCHEMA
 from tmkd.models.build import StudentShape
 from tmkd.soft_labels.golden import golden_path

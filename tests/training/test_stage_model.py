@@ -6,9 +6,9 @@ import dataclasses
 
 import pytest
 import torch
-from tiny_stages import SHAPE, make_world, stage
 from transformers import AutoModel, AutoTokenizer, BertForSequenceClassification
 
+from tiny_stages import SHAPE, make_world, stage
 from tmkd.training.model import HeadersOf, build, finish
 
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import cloudpickle
 import pytest
 import ray
-from one_fit import furthest, note, weights
-from tiny_stages import SHAPE, engine_config, make_world, schedule, stage
 from transformers import AutoModelForSequenceClassification
 
+from one_fit import furthest, note, weights
+from tiny_stages import SHAPE, engine_config, make_world, schedule, stage
 from tmkd.training.plan import finished
 from tmkd.training.run import train
 

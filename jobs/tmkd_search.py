@@ -2,6 +2,7 @@
 
 import sys
 
+import _checkout  # noqa: F401 - the tmkd beside it
 from tmkd.pipeline import jobs
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import ray
+import yaml
 from ray._private import ray_constants
 from ray._raylet import Config  # type: ignore[attr-defined]
 
@@ -25,35 +27,24 @@ POLL_S = 0.5
 IDLE_WORKER_MS = 60_000
 LOOPBACK = "TMKD_RAY_ON_LOOPBACK"
 """Set where this machine's own cluster, which no other machine can reach, is used."""
+CLUSTER_CONFIG = "TMKD_CLUSTER_CONFIG"
+"""May name a cluster.yaml that says what the cluster can grow to, where `ray up` has not left one on the head."""
 
 
 def connect(verbose: bool = False) -> None:
     """Join the cluster named by ``RAY_ADDRESS`` (set inside ``ray job submit``), else start a local one.
 
-    A local cluster listens on loopback, without dashboard, and enforces a token of this user's own.
+    A local cluster listens on loopback, without dashboard, and enforces a token of this user's own. The nodes of any
+    other are sent this very package, so that all of them run what the driver runs, wherever it was started from.
     """
     if ray.is_initialized():
         return
+    if (address := os.environ.get("RAY_ADDRESS", "")).startswith("http"):
+        raise UserError(
+            f"RAY_ADDRESS: {address} takes submitted jobs (ray job submit -- python jobs/…); unset it to run here"
+        )
     os.environ["TMKD_VERBOSE"] = "1" if verbose else "0"  # the driver's own rooms read it as the workers do
-    environment = {name: os.environ.get(name, "") for name in ("TMKD_VERBOSE", "DS_ACCELERATOR")}
-    options: dict[str, Any] = {
-        "log_to_driver": verbose,
-        "logging_level": "INFO" if verbose else "ERROR",
-        "runtime_env": {"env_vars": {key: value for key, value in environment.items() if value}},
-    }
-    if not os.environ.get("RAY_ADDRESS"):
-        _use_own_token()
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        # Ray ends idle workers after a second where actors hold the CPUs: every shard would pay for new processes, and
-        # for their imports, to be read and published.
-        os.environ.setdefault("RAY_idle_worker_killing_time_threshold_ms", str(IDLE_WORKER_MS))
-        if not verbose:
-            os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-        os.environ[LOOPBACK] = "1"
-        cores = max(2, usable_cores())
-        # Ray warns of four times as many processes as it starts at once, and trainings side by side have controllers.
-        os.environ.setdefault("RAY_worker_maximum_startup_concurrency", str(2 * cores))
-        options |= {"num_cpus": cores, "include_dashboard": False}
+    options = _options(verbose)
     if os.environ.get(LOOPBACK):  # also in a process that joins such a cluster, which inherits the mark
         ray_constants.ENABLE_RAY_CLUSTER = False  # Ray's own switch for "no other machine joins": it binds to loopback
     try:
@@ -66,6 +57,32 @@ def connect(verbose: bool = False) -> None:
             f"Ray did not start ({reason}); is the machine busy, or the cluster at RAY_ADDRESS gone? The same command "
             "goes on from here"
         ) from None
+
+
+def _options(verbose: bool) -> dict[str, Any]:
+    """Return what Ray is told at the start; a machine's own cluster is also told through the environment."""
+    passed_on = {name: os.environ[name] for name in ("TMKD_VERBOSE", "DS_ACCELERATOR") if os.environ.get(name)}
+    options: dict[str, Any] = {
+        "log_to_driver": verbose,
+        "logging_level": "INFO" if verbose else "ERROR",
+        "runtime_env": {"env_vars": passed_on},
+    }
+    if os.environ.get("RAY_ADDRESS"):
+        if not os.environ.get(LOOPBACK):
+            options["runtime_env"]["py_modules"] = [str(Path(__file__).resolve().parent)]
+        return options
+    _use_own_token()
+    cores = max(2, usable_cores())
+    os.environ[LOOPBACK] = "1"
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Ray ends idle workers after a second where actors hold the CPUs: every shard would pay for new processes, and for
+    # their imports, to be read and published.
+    os.environ.setdefault("RAY_idle_worker_killing_time_threshold_ms", str(IDLE_WORKER_MS))
+    # Ray warns of four times as many processes as it starts at once, and trainings side by side have controllers.
+    os.environ.setdefault("RAY_worker_maximum_startup_concurrency", str(2 * cores))
+    if not verbose:
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+    return options | {"num_cpus": cores, "include_dashboard": False}
 
 
 def usable_cores() -> int:
@@ -91,6 +108,26 @@ def cluster_size() -> tuple[float, float]:
     """Return the (CPUs, GPUs) of the connected cluster."""
     resources = ray.cluster_resources()
     return float(resources.get("CPU", 1.0)), float(resources.get("GPU", 0.0))
+
+
+def in_reach() -> dict[str, float]:
+    """Return resource -> how much of it the connected cluster has, or may grow to where it autoscales."""
+    most = Counter(_most_by_groups())
+    there: dict[str, float] = ray.cluster_resources()
+    return {name: max(float(there.get(name, 0)), float(most[name])) for name in {*there, *most}}
+
+
+def _most_by_groups() -> dict[str, float]:
+    """Return the resources of all nodes that the cluster launcher may start, by the file that it leaves on the head."""
+    path = Path(os.environ.get(CLUSTER_CONFIG) or "~/ray_bootstrap_config.yaml").expanduser()
+    if os.environ.get(LOOPBACK) or not path.is_file():
+        return {}
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    most: Counter[str] = Counter()
+    for name, group in config["available_node_types"].items():
+        nodes = 1 if name == config.get("head_node_type") else group.get("max_workers", config.get("max_workers", 0))
+        most.update({resource: amount * nodes for resource, amount in group.get("resources", {}).items()})
+    return dict(most)
 
 
 def _use_own_token() -> None:

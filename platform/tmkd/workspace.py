@@ -71,9 +71,7 @@ class Workspace:
         Raises:
             UserError: if it cannot be written, naming the folder and the cause; if the address carries credentials.
         """
-        _refuse_credentials(uri)
-        is_remote = "://" in uri
-        workspace = cls(uri if is_remote else str(Path(uri).expanduser().resolve()))
+        workspace = cls.of(uri)
         probe = f".writable-{uuid.uuid4().hex[:8]}"
         try:
             workspace._put(probe, b"")
@@ -84,6 +82,16 @@ class Workspace:
                 "give another with --workspace DIR|URI or mend its permissions"
             ) from None
         return workspace
+
+    @classmethod
+    def of(cls, uri: str) -> Workspace:
+        """Return what lies at an address, to be read from; nothing is made.
+
+        Raises:
+            UserError: if the address carries credentials.
+        """
+        _refuse_credentials(uri)
+        return cls(uri if "://" in uri else str(Path(uri).expanduser().resolve()))
 
     @property
     def is_local(self) -> bool:
@@ -214,7 +222,7 @@ def _refuse_credentials(uri: str) -> None:
     address = urlsplit(uri)
     if "://" in uri and ("@" in address.netloc or "secret" in address.query.lower()):
         raise UserError(
-            f"workspace {address.scheme}://***: credentials belong into the environment (for S3 AWS_ACCESS_KEY_ID and "
+            f"{address.scheme}://***: credentials belong into the environment (for S3 AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, AWS_PROFILE or the machine's role), not into the address"
         )
 

@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--workspace", default=None)
     switches = parser.parse_args()
     root = switches.workspace or tempfile.mkdtemp(prefix="tmkd-label-costs-")
-    bench = SimpleNamespace(workspace=root, pairs=switches.pairs, recipe="docs")
+    bench = SimpleNamespace(workspace=root, pairs=switches.pairs, recipe="docs", shard_rows=500)
     prepare(bench)
     workspace = Workspace(root)
     corpus = CorpusManifest.load(workspace, load_name(bench))

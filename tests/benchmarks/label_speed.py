@@ -24,7 +24,6 @@ from typing import Any
 
 import numpy as np
 
-SHARD_ROWS = 500
 MAX_LENGTH = 128
 BATCH = 32
 
@@ -33,6 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=6000)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--shard-rows", type=int, default=500)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--recipe", default="docs")
     parser.add_argument("--file", help="TSV without a header: question, passage; its first --pairs rows are taken")
@@ -76,7 +76,7 @@ def prepare(switches: argparse.Namespace) -> None:
 
 def source(switches: argparse.Namespace) -> dict[str, str]:
     """What of the recipe's corpus is another here."""
-    sizes = {"corpus.shard_rows": str(SHARD_ROWS)}
+    sizes = {"corpus.shard_rows": str(switches.shard_rows)}
     if not getattr(switches, "file", None):
         return sizes | {"corpus.docs.unlabeled_questions": str(-(-switches.pairs // 3))}
     part = Path(switches.workspace, "pairs.tsv")
@@ -97,8 +97,10 @@ def model_folder(switches: argparse.Namespace) -> Path:
 
 def in_a_process(name: str, switches: argparse.Namespace) -> dict[str, float]:
     words = [sys.executable, __file__, "--contender", name, "--workspace", switches.workspace]
+    words += ["--shard-rows", str(switches.shard_rows)]
     words += ["--pairs", str(switches.pairs), "--threads", str(switches.threads), "--recipe", switches.recipe]
-    done = subprocess.run(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=True)
+    with Path(switches.workspace, "stderr.log").open("a") as log:
+        done = subprocess.run(words, stdout=subprocess.PIPE, stderr=log, text=True, check=True)
     return json.loads(done.stdout.strip().splitlines()[-1])
 
 
@@ -179,8 +181,8 @@ def bare_loop(runtime: str, precision: str, is_sorted: bool = True) -> Callable[
         questions, passages = texts(switches)
         teacher.score(tokenize(tokenizer, questions[:50]), tokenize(tokenizer, passages[:50]))
         started = time.perf_counter()
-        for start in range(0, len(questions), SHARD_ROWS):
-            part = slice(start, start + SHARD_ROWS)
+        for start in range(0, len(questions), switches.shard_rows):
+            part = slice(start, start + switches.shard_rows)
             teacher.score(tokenize(tokenizer, questions[part]), tokenize(tokenizer, passages[part]))
         return {"pairs_per_second": len(questions) / (time.perf_counter() - started), "start_seconds": 0.0}
 

@@ -26,7 +26,8 @@ def test_every_job_in_the_readme_exists_and_every_switch_is_one() -> None:
     for script, *words in commands():
         assert (JOBS / script).is_file(), script
         recipe = words[words.index("--recipe") + 1] if "--recipe" in words else "docs"
-        rest = [word for word in words if word not in ("--recipe", recipe)]
+        where = words[words.index("--workspace") + 1] if "--workspace" in words else ""
+        rest = [word for word in words if word not in ("--recipe", recipe, "--workspace", where)]
         if not recipe.endswith(".yaml"):
             short = COMPARE_SHORTHAND | SEARCH_SHORTHAND
             rest = [f"--{short.get(word[2:], word[2:])}" if word[:2] == "--" else word for word in rest]

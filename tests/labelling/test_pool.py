@@ -44,3 +44,14 @@ def test_gpus_that_are_not_there() -> None:
     with pytest.raises(UserError, match="cluster has none"):
         pool(LAPTOP, 1, "cuda", actors=1, gpus_per_actor=1)
     assert pool(LAPTOP, 1, "cuda", actors={"max": 4}).gpus == 1
+
+
+GROWING = Nodes(cpus=0, gpus=0, largest=0, count=1, most_cpus=64, most_gpus=8)
+
+
+def test_a_cluster_that_grows_starts_small_and_is_filled_as_nodes_come() -> None:
+    gpus = pool(GROWING, 100, "cuda")
+    assert (gpus.smallest, gpus.largest, gpus.gpus) == (1, 8, 1)
+    cpus = pool(GROWING, 1000)
+    assert (cpus.smallest, cpus.largest, cpus.threads) == (1, 64, 1)
+    assert pool(GROWING, 3, "cuda").largest == 3

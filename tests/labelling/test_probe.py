@@ -49,7 +49,7 @@ def test_what_the_probe_found_binds_the_labels_and_is_not_found_again(bench) -> 
     assert bench.labels() == before
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int8"])
+@pytest.mark.parametrize("precision", [pytest.param("fp32", marks=pytest.mark.slow), "int8"])
 def test_onnx_labels_are_the_same_bytes_whatever_the_actors(bench, precision: str) -> None:
     options = {"runtime": "onnx", "precision": precision, "splits": ("train",)}
     bench.label(resources={"actors": 2}, **options)

@@ -2,12 +2,14 @@ import json
 
 import pytest
 
+from s3_server import s3_bucket
 from tiny_teachers import bert_base
 from tmkd.errors import UserError
 from tmkd.models.build import check_base
-from tmkd.models.folders import local_folder, read_config
+from tmkd.models.folders import everywhere, local_folder, publish, read_config
 from tmkd.models.loading import load_config
 from tmkd.teachers.folder import load_tokenizer
+from tmkd.workspace import Workspace, folder_fingerprint
 
 
 def test_a_folder_and_a_package_are_found(tmp_path) -> None:
@@ -58,3 +60,26 @@ def test_a_path_that_is_not_there_and_a_package_that_is_not_installed(tmp_path) 
         local_folder(str(tmp_path / "none"), "teachers.a.model")
     with pytest.raises(UserError, match="pip install no-such-package"):
         local_folder("package:no-such-package", "teachers.a.model")
+
+
+def test_a_model_in_an_object_store_is_copied_once_and_again_when_it_changes(tmp_path) -> None:
+    folder = bert_base(tmp_path / "m")
+    with s3_bucket() as (bucket, _):
+        publish(Workspace(bucket), folder, "models/m")
+        here = local_folder(f"{bucket}/models/m", "teachers.a.model")
+        assert folder_fingerprint(here) == folder_fingerprint(folder)
+        assert local_folder(f"{bucket}/models/m", "teachers.a.model") == here
+        Workspace(bucket).publish_bytes("models/m/model.safetensors", b"other", with_hash=False)
+        changed = local_folder(f"{bucket}/models/m", "teachers.a.model")
+        assert changed != here and (changed / "model.safetensors").read_bytes() == b"other"
+        with pytest.raises(UserError, match=r"teachers\.a\.model: s3://.*/nothing: no such folder"):
+            local_folder(f"{bucket}/nothing", "teachers.a.model")
+    with pytest.raises(UserError, match="credentials belong into the environment"):
+        local_folder("s3://key:secret@bucket/model", "teachers.a.model")
+
+
+def test_a_model_is_called_alike_on_every_node(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    bert_base(tmp_path / "m")
+    assert everywhere("m") == str(tmp_path / "m")
+    assert everywhere("cross-encoder/some") == "cross-encoder/some"

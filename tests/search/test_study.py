@@ -61,8 +61,9 @@ def test_every_trial_ends_and_one_that_fails_takes_none_with_it(tried) -> None:
 
 
 def test_the_first_trials_are_the_ones_asked_for(tried) -> None:
-    for asked, each in zip(ASKED, tried, strict=False):
-        assert {**asked, "student": "encoder", "layers": int(asked["shape"][-1])} == each.settings
+    for asked in ASKED:  # trials run side by side, so Optuna may slip in one of its own
+        settings = [each.settings for each in tried[: len(ASKED) + 2]]
+        assert {**asked, "student": "encoder", "layers": int(asked["shape"][-1])} in settings
 
 
 def test_a_whole_trial_is_the_plain_training_of_its_stage(world, maker, tried) -> None:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import ray
 
-from tmkd.cluster import cluster_size, watch_progress
+from tmkd.cluster import cluster_size, in_reach, watch_progress
 
 Found = TypeVar("Found")
 PROGRESS = "evaluation"
@@ -22,9 +22,8 @@ def run_alone(work: Callable[[Any, int], Found], task: Any, label: str, models: 
         label: of the progress bar.
         models: how many there are.
     """
-    cpus, gpus = cluster_size()
-    remote: Any = ray.remote(num_cpus=1, num_gpus=1 if gpus else 0)(work)
-    threads = int(cpus) if len(ray.nodes()) == 1 else 1
+    remote: Any = ray.remote(num_cpus=1, num_gpus=1 if in_reach().get("GPU") else 0)(work)
+    threads = int(cluster_size()[0]) if len(ray.nodes()) == 1 else 1
     with watch_progress(PROGRESS, label, models, "models"):
         found: Found = ray.get(remote.remote(task, threads))
     return found

@@ -15,7 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from tmkd.cluster import progress_poster, setup_worker
 from tmkd.evaluation.alone import PROGRESS, run_alone
 from tmkd.evaluation.speed import measure_pairs_per_second
-from tmkd.models.folders import fetch
+from tmkd.models.folders import fetch, local_folder
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import AGGREGATE
 from tmkd.runtimes.host import Host
@@ -38,7 +38,7 @@ class Task:
 
     Attributes:
         students: model's name -> folder of the workspace.
-        teachers: teacher's name -> its config and local folder; they are only timed, their labels are stored.
+        teachers: teacher's name -> its config and model; they are only timed, their labels are stored.
         precision: of the students: auto, fp32 or bf16.
         seconds: to time every model for; 0 = no timing.
         pairs: texts to time on.
@@ -50,7 +50,7 @@ class Task:
     split: str
     shards: tuple[str, ...]
     students: Mapping[str, str]
-    teachers: Mapping[str, tuple[TeacherConfig, Path]]
+    teachers: Mapping[str, tuple[TeacherConfig, str]]
     max_length: int
     precision: str
     seconds: float
@@ -103,8 +103,8 @@ def _measure(task: Task, threads: int) -> Measured:
         _measure_student(name, fetch(task.workspace, folder), task, device, found)
         done += 1
         post(done, total)
-    for name, (config, path) in task.teachers.items() if task.seconds else ():
-        _time_teacher(name, config, path, task, device, found)
+    for name, (config, model) in task.teachers.items() if task.seconds else ():
+        _time_teacher(name, config, local_folder(model, f"teachers.{name}.model"), task, device, found)
         done += 1
         post(done, total)
     return found

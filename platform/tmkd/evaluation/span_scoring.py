@@ -13,7 +13,7 @@ from tmkd.cluster import progress_poster, setup_worker
 from tmkd.evaluation.alone import PROGRESS, run_alone
 from tmkd.evaluation.span_answers import Readings
 from tmkd.evaluation.speed import measure_pairs_per_second
-from tmkd.models.folders import fetch
+from tmkd.models.folders import fetch, local_folder
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
 from tmkd.tasks.span_projection import grids_of
@@ -32,7 +32,7 @@ class SpanTask:
 
     Attributes:
         students: model's name -> its config and folder of the workspace; they are read and timed.
-        teachers: teacher's name -> its config and local folder; they are only timed, their labels are stored.
+        teachers: teacher's name -> its config and model; they are only timed, their labels are stored.
         seconds: to time every model for; 0 = no timing.
         pairs: (question, context) to time on.
     """
@@ -43,7 +43,7 @@ class SpanTask:
     split: str
     shards: tuple[str, ...]
     students: Mapping[str, tuple[TeacherConfig, str]]
-    teachers: Mapping[str, tuple[TeacherConfig, Path]]
+    teachers: Mapping[str, tuple[TeacherConfig, str]]
     seconds: float
     pairs: Pairs
 
@@ -77,7 +77,8 @@ def _measure(task: SpanTask, threads: int) -> SpanMeasured:
         found.readings[name] = _read(task, reader, folder)
         _time(task, name, reader, folder, found)
         post(len(found.parameters), total)
-    for name, (config, folder) in task.teachers.items() if task.seconds else ():
+    for name, (config, model) in task.teachers.items() if task.seconds else ():
+        folder = local_folder(model, f"teachers.{name}.model")
         _time(task, name, _load(config, folder), folder, found)
         post(len(found.parameters), total)
     return found

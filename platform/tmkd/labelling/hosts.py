@@ -73,7 +73,8 @@ def _device(config: TeacherConfig) -> str:
     if config.resources.gpus_per_actor == 0 or config.runtime == "onnx":
         return "cpu"
     connect()
-    return "cuda" if Nodes.now().gpus > 0 else "cpu"
+    nodes = Nodes.now()
+    return "cuda" if max(nodes.gpus, nodes.most_gpus) > 0 else "cpu"
 
 
 def _is_worth_it(config: TeacherConfig, probing: Probing, device: str) -> bool:
@@ -84,9 +85,10 @@ def _is_worth_it(config: TeacherConfig, probing: Probing, device: str) -> bool:
 
 def _probed(config: TeacherConfig, probing: Probing, device: str) -> Choice:
     connect()
-    cpus = min(config.resources.cpus_per_actor, Nodes.now().largest)
+    cpus = min(config.resources.cpus_per_actor, Nodes.now().largest or config.resources.cpus_per_actor)
     note(f"  trying which runtime labels fastest on {device}")
-    ask = ray.remote(num_cpus=cpus, num_gpus=_gpu_share(config, device))(probe_shard)
+    where = config.resources.placement.options("teachers")
+    ask = ray.remote(num_cpus=cpus, num_gpus=_gpu_share(config, device), **where)(probe_shard)
     try:
         tried: list[Tried] = ray.get(ask.remote(probing, config, device, max(1, int(cpus))))
     except ray.exceptions.RayTaskError as error:
@@ -120,13 +122,14 @@ def _best_precision(config: TeacherConfig, device: str) -> str:
     """Resolve ``auto`` where the actors will run: here on a single machine, else on a node of theirs."""
     connect()
     nodes = Nodes.now()
-    here = torch.cuda.is_available() if device == "cuda" else nodes.count == 1
+    here = torch.cuda.is_available() if device == "cuda" else nodes.count == 1 and not nodes.may_grow
     if here:
         return resolve_precision("auto", device)
-    if device == "cuda" and not nodes.gpus:
+    if device == "cuda" and not max(nodes.gpus, nodes.most_gpus):
         raise UserError(
             "precision: auto cannot be resolved before a GPU node is there; set it to bf16 or fp32 in the recipe"
         )
-    ask = ray.remote(num_cpus=HELPER_CPUS, num_gpus=min(_gpu_share(config, device), 1.0))(resolve_precision)
+    where = config.resources.placement.options("teachers")
+    ask = ray.remote(num_cpus=HELPER_CPUS, num_gpus=min(_gpu_share(config, device), 1.0), **where)(resolve_precision)
     answer: str = ray.get(ask.remote("auto", device))
     return answer

@@ -24,6 +24,7 @@ from tmkd.labelling.publish import publish
 from tmkd.labelling.read import read_tokenise
 from tmkd.labelling.report import Done, LabelReport
 from tmkd.labelling.score import Score
+from tmkd.placement import Placement
 from tmkd.teachers.config import TeacherConfig
 from tmkd.workspace import Workspace
 
@@ -124,12 +125,16 @@ def _shards_done(job: Job, pool: Pool, todo: Mapping[tuple[str, str], list[str]]
     """Yield one row a published shard, as they come."""
     _quiet_ray_data()
     rows = [{"split": split, "shard": shard, "teachers": names} for (split, shard), names in todo.items()]
-    helpers: dict[str, Any] = {"num_cpus": HELPER_CPUS, "compute": ray.data.TaskPoolStrategy(size=pool.helpers)}
+    near = Placement().options("reading")
+    helpers: dict[str, Any] = {"num_cpus": HELPER_CPUS, "compute": ray.data.TaskPoolStrategy(size=pool.helpers), **near}
+    where = job.config.resources.placement.options("teachers")
     actors = ray.data.ActorPoolStrategy(min_size=pool.smallest, max_size=pool.largest)
     dataset = (
         ray.data.from_items(rows, override_num_blocks=len(rows))
         .map(read_tokenise, fn_kwargs={"job": job}, **helpers)  # type: ignore[arg-type]
-        .map(Score, compute=actors, num_cpus=pool.cpus, num_gpus=pool.gpus, fn_constructor_kwargs={"job": job})  # type: ignore[arg-type]
+        .map(  # type: ignore[arg-type]
+            Score, compute=actors, num_cpus=pool.cpus, num_gpus=pool.gpus, fn_constructor_kwargs={"job": job}, **where
+        )
         .map(publish, fn_kwargs={"job": job}, **helpers)  # type: ignore[arg-type]
     )
     for row in dataset.iter_rows():

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import ray
 
+from tmkd.cluster import in_reach
 from tmkd.console import warn
 from tmkd.errors import UserError
 from tmkd.teachers.config import ActorRange, ResourcesConfig
@@ -19,19 +20,27 @@ SHARDS_PER_ACTOR = 4
 
 @dataclass(frozen=True)
 class Nodes:
-    """The cluster as it is now: CPUs and GPUs in all, and CPUs of its largest node."""
+    """The cluster as it is now: CPUs and GPUs in all, CPUs of its largest node; and what it may grow to."""
 
     cpus: float
     gpus: float
     largest: float
     count: int
+    most_cpus: float = 0.0
+    most_gpus: float = 0.0
+
+    @property
+    def may_grow(self) -> bool:
+        return self.most_cpus > self.cpus or self.most_gpus > self.gpus
 
     @classmethod
     def now(cls) -> Nodes:
         """Ask the connected cluster."""
         alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
         cpus = [float(resources.get("CPU", 0)) for resources in alive]
-        return cls(sum(cpus), sum(float(r.get("GPU", 0)) for r in alive), max(cpus, default=1.0), len(alive))
+        gpus, most = sum(float(r.get("GPU", 0)) for r in alive), in_reach()
+        largest = max(cpus, default=0.0)
+        return cls(sum(cpus), gpus, largest, len(alive), most.get("CPU", 0.0), most.get("GPU", 0.0))
 
 
 @dataclass(frozen=True)
@@ -66,11 +75,12 @@ def plan_pool(resources: ResourcesConfig, device: str, nodes: Nodes, shards: int
         UserError: if actors of fixed number need GPUs and the cluster has none.
     """
     key = f"teachers.{teacher}.resources"
-    cpus = min(resources.cpus_per_actor, nodes.largest)
+    cpus = min(resources.cpus_per_actor, nodes.largest or resources.cpus_per_actor)  # none is there yet: as asked
     if cpus < resources.cpus_per_actor:
         warn(f"{key}.cpus_per_actor: {resources.cpus_per_actor:g}, but no node has more than {cpus:g}; using {cpus:g}")
     gpus = 0.0 if device == "cpu" else 1.0 if resources.gpus_per_actor == "auto" else resources.gpus_per_actor
-    if gpus and not nodes.gpus and not isinstance(resources.actors, ActorRange):
+    most_cpus, most_gpus = max(nodes.cpus, nodes.most_cpus), max(nodes.gpus, nodes.most_gpus)
+    if gpus and not most_gpus and not isinstance(resources.actors, ActorRange):
         raise UserError(
             f"{key}: actors on cuda need GPUs, but this cluster has none; set device: cpu, or actors: "
             "{min: 1, max: 8} where GPU nodes come when there is work"
@@ -78,12 +88,13 @@ def plan_pool(resources: ResourcesConfig, device: str, nodes: Nodes, shards: int
     if isinstance(resources.actors, ActorRange):
         smallest, largest = resources.actors.min, resources.actors.max
     elif resources.actors == "auto" and gpus:
-        smallest = largest = max(1, min(int(nodes.gpus / gpus), shards))
+        smallest, largest = (max(1, min(int(there / gpus), shards)) for there in (nodes.gpus, most_gpus))
     elif resources.actors == "auto":
-        smallest = largest = max(1, min(int(nodes.cpus / cpus), -(-shards // SHARDS_PER_ACTOR)))
+        worthwhile = -(-shards // SHARDS_PER_ACTOR)
+        smallest, largest = (max(1, min(int(there / cpus), worthwhile)) for there in (nodes.cpus, most_cpus))
         if largest < int(nodes.cpus / cpus):
             cpus = max(cpus, min(nodes.cpus / largest, nodes.largest))
     else:
         smallest = largest = resources.actors
     threads = max(1, int(cpus))
-    return Pool(smallest, largest, ACTOR_SHARE * cpus, gpus, threads, max(1, int(nodes.cpus) // 8))
+    return Pool(smallest, largest, ACTOR_SHARE * cpus, gpus, threads, max(1, int(most_cpus) // 8))

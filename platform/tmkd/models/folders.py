@@ -1,4 +1,4 @@
-"""Model folders: a local path, a Hub id or a Python package that carries one, brought to a local folder and checked.
+"""Model folders: local or in an object store, a Hub id, or a Python package that carries one; brought here, checked.
 
 Only safetensors weights are read and remote code is never run.
 """
@@ -10,11 +10,14 @@ import importlib.util
 import json
 import shutil
 import tempfile
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from tmkd.errors import UserError
-from tmkd.workspace import Workspace
+from tmkd.workspace import Stat, Workspace
 
 PACKAGE_PREFIX = "package:"
 IN_WORKSPACE = "workspace:"
@@ -27,7 +30,8 @@ def local_folder(name: str, key: str) -> Path:
     """Return the local folder of a model.
 
     Args:
-        name: a folder, ``package:NAME`` (an installed Python package with a model inside) or a Hub id.
+        name: a folder, here or in an object store (``s3://…``), ``package:NAME`` (an installed Python package with a
+            model inside) or a Hub id.
         key: the recipe key that holds it, for error messages.
 
     Raises:
@@ -37,10 +41,28 @@ def local_folder(name: str, key: str) -> Path:
         folder = _package_folder(name.removeprefix(PACKAGE_PREFIX), key)
     elif Path(name).expanduser().is_dir():
         folder = Path(name).expanduser().resolve()
+    elif "://" in name:
+        folder = _from_object_store(name, key)
     else:
         folder = _download(name, key)
     _check(folder, name, key)
     return folder
+
+
+def everywhere(name: str) -> str:
+    """Return what a model is called on every node of a cluster: its name, a folder in full."""
+    return str(Path(name).expanduser().resolve()) if Path(name).expanduser().is_dir() else name
+
+
+def _from_object_store(uri: str, key: str) -> Path:
+    try:
+        workspace = Workspace.of(uri)
+        names = workspace.list("")
+    except (OSError, pa.ArrowException) as error:
+        raise UserError(f"{key}: {uri}: cannot be read ({error})") from None
+    if not names:
+        raise UserError(f"{key}: {uri}: no such folder, or an empty one")
+    return fetch(workspace, "")
 
 
 def base_folder(workspace: Workspace, name: str, key: str) -> Path:
@@ -101,14 +123,19 @@ def _check(folder: Path, name: str, key: str) -> None:
 def fetch(workspace: Workspace, folder: str) -> Path:
     """Return a local copy of a workspace folder's files (the folder itself where the workspace is local).
 
-    A copy lives as long as the process that asked for it.
+    A copy lives as long as the process that asked for it, and is made once while the files stay what they are.
     """
     if workspace.is_local:
         return workspace.local_path(folder)
+    return _copied(workspace, folder, tuple(sorted(workspace.stats(folder).items())))
+
+
+@lru_cache(maxsize=32)
+def _copied(workspace: Workspace, folder: str, files: tuple[tuple[str, Stat], ...]) -> Path:
     target = Path(tempfile.mkdtemp(prefix="tmkd-model-"))
     atexit.register(shutil.rmtree, target, ignore_errors=True)
-    for name in workspace.list(folder):
-        (target / name).write_bytes(workspace.read_bytes(f"{folder}/{name}"))
+    for name, _ in files:
+        (target / name).write_bytes(workspace.read_bytes(f"{folder}/{name}".lstrip("/")))
     return target
 
 

@@ -6,7 +6,7 @@ from tmkd.corpus.manifest import CorpusManifest
 from tmkd.labelling.forecast import Forecast, forecast
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.labels import ATTENTION_STORE
-from tmkd.pipeline.teacher_step import label_with, teacher_folder
+from tmkd.pipeline.teacher_step import label_with, teacher_model
 from tmkd.teachers.reader_attention import AttentionConfig
 
 LEARNED = "train"
@@ -24,10 +24,10 @@ def ensure_attention(context: Context, corpus: CorpusManifest) -> None:
 def attention_config(context: Context) -> AttentionConfig:
     """Return all readers as one teacher: they read as the student does, on what the first of them may use."""
     recipe = context.recipe
-    folders = [str(teacher_folder(context, name)) for name in recipe.teachers]
+    models = [teacher_model(context, name) for name in recipe.teachers]
     first = next(iter(recipe.teachers.values()))
     return AttentionConfig(
-        model=folders[0], others=tuple(folders[1:]), max_length=recipe.student.max_length, resources=first.resources,
+        model=models[0], others=tuple(models[1:]), max_length=recipe.student.max_length, resources=first.resources,
         overlap=recipe.reading.overlap, max_question_tokens=recipe.reading.max_question_tokens, runtime="torch",
         precision="auto" if first.precision == "int8" else first.precision, batch_tokens=first.batch_tokens,
     )  # fmt: skip

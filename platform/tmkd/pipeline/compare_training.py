@@ -16,7 +16,7 @@ from tmkd.models.student_config import AGGREGATE
 from tmkd.pipeline.cells import Cell, cell_recipes
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.student_step import finetune_stage, stages_before
-from tmkd.pipeline.teacher_step import teacher_folder
+from tmkd.pipeline.teacher_step import teacher_model
 from tmkd.training.side_by_side import train_side_by_side
 from tmkd.training.stage import Stage
 
@@ -115,7 +115,7 @@ def _measure(
     seconds: float,
 ) -> Measured:
     recipe = context.recipe
-    teachers = {name: (entry.config(), teacher_folder(context, name)) for name, entry in recipe.teachers.items()}
+    teachers = {name: (entry.config(), teacher_model(context, name)) for name, entry in recipe.teachers.items()}
     shards = () if seconds else tuple(corpus.shards(recipe.evaluation.split))
     task = Task(
         workspace=context.workspace, corpus=corpus.name, fingerprints=corpus.fingerprints,

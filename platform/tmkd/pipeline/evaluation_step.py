@@ -25,7 +25,7 @@ from tmkd.models.student_config import AGGREGATE
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.pair_split import Split, read_split
 from tmkd.pipeline.student_step import ensure_students
-from tmkd.pipeline.teacher_step import teacher_folder
+from tmkd.pipeline.teacher_step import teacher_model
 from tmkd.soft_labels.calibration import load_calibration
 
 FloatArray = npt.NDArray[np.floating]
@@ -57,7 +57,7 @@ def _measure(context: Context, corpus: CorpusManifest, split: Split, students: M
             split=name,
             shards=tuple(corpus.shards(name)),
             students=students,
-            teachers={t: (entry.config(), teacher_folder(context, t)) for t, entry in recipe.teachers.items()},
+            teachers={t: (entry.config(), teacher_model(context, t)) for t, entry in recipe.teachers.items()},
             max_length=recipe.student.max_length,
             precision=recipe.training.precision,
             seconds=recipe.evaluation.speed_seconds,

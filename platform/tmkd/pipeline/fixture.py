@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from tmkd.config import Tree
+from tmkd.models.folders import publish
 from tmkd.workspace import Workspace
 
 BASE = "fixture/base"
@@ -77,19 +79,19 @@ def ensure_base(workspace: Workspace) -> str:
     """Make the tiny model (2 layers × 64) and its tokenizer in the workspace, if they are not there.
 
     Returns:
-        Its local folder. The vocabulary is learned from this package's own source.
+        Where every node finds it. The vocabulary is learned from this package's own source.
     """
-    folder = workspace.local_path(BASE) if workspace.is_local else Path.home() / ".cache" / "tmkd" / BASE
-    if not (folder / "model.safetensors").is_file():
-        _make_base(folder)
-    return str(folder)
+    if not workspace.exists(f"{BASE}/vocab.txt"):  # the last of its files
+        with tempfile.TemporaryDirectory(prefix="tmkd-fixture-") as folder:
+            _make_base(Path(folder))
+            publish(workspace, Path(folder), BASE)
+    return workspace.show(BASE)
 
 
 def _make_base(folder: Path) -> None:
     import torch
     from transformers import BertConfig, BertModel, BertTokenizer
 
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.txt").write_text("\n".join(_vocabulary()) + "\n", encoding="utf-8")
     tokenizer = BertTokenizer(vocab=str(folder / "vocab.txt"))
     tokenizer.save_pretrained(folder)

@@ -16,7 +16,7 @@ from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus
 from tmkd.pipeline.label_plan import plan_path
 from tmkd.pipeline.labels import ATTENTION_STORE
-from tmkd.pipeline.teacher_step import JUDGED, is_trained, learned_splits, teacher_folder, views_of_one_model
+from tmkd.pipeline.teacher_step import JUDGED, is_trained, learned_splits, teacher_model, views_of_one_model
 
 FAULTY = 1
 SHOWN_FAULTS = 20
@@ -49,7 +49,7 @@ def forecast_labels(context: Context) -> dict[str, Any]:
         configs = {name: recipe.teachers[name].config() for name in names}
         found.append(
             forecast(
-                context.workspace, corpus, splits, configs, teacher_folder(context, names[0]),
+                context.workspace, corpus, splits, configs, teacher_model(context, names[0]),
                 recipe.labelling.actors, recipe.labelling.price_per_hour,
             )
         )  # fmt: skip

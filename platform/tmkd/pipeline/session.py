@@ -11,6 +11,7 @@ from tmkd import tracking
 from tmkd.cluster import connect
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.preflight import announce, check_models
+from tmkd.pipeline.reach import check_workspace
 from tmkd.pipeline.recipe import Recipe
 from tmkd.workspace import Workspace
 
@@ -31,6 +32,7 @@ def run_job(
     tracking.warm_up(workspace)
     check_models(recipe)
     connect(switches.verbose)
+    check_workspace(workspace)
     tracker = tracking.open_tracker(workspace, recipe.name)
     key = f"{job} {recipe.run_name}" if job in CONTINUED else None
     with tracker.run(recipe.run_name, tags={"job": job}, key=key) as run:

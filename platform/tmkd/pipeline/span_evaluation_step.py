@@ -16,7 +16,7 @@ from tmkd.pipeline.recipe import OtherTest
 from tmkd.pipeline.span_report import lines_of, publish_report
 from tmkd.pipeline.span_split import SpanSplit, read_span_split
 from tmkd.pipeline.student_step import ensure_students
-from tmkd.pipeline.teacher_step import ensure_labels, teacher_folder
+from tmkd.pipeline.teacher_step import ensure_labels, teacher_model
 
 TIMED_PAIRS = 500
 ANSWERS = "answers"
@@ -72,7 +72,7 @@ def _measure(
             split=name,
             shards=tuple(corpus.shards(name)),
             students={student: (config, folder) for student, folder in students.items()},
-            teachers={t: (entry.config(), teacher_folder(context, t)) for t, entry in recipe.teachers.items()},
+            teachers={t: (entry.config(), teacher_model(context, t)) for t, entry in recipe.teachers.items()},
             seconds=recipe.evaluation.speed_seconds if timed else 0.0,
             pairs=pairs[:: max(1, len(pairs) // TIMED_PAIRS)][:TIMED_PAIRS],
         )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any
 
 from tmkd.console import heading
@@ -13,7 +12,7 @@ from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.labelling.pipeline import label_corpus
 from tmkd.models.build import StudentShape
-from tmkd.models.folders import fetch, local_folder
+from tmkd.models.folders import everywhere
 from tmkd.models.student_config import Pooling
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.label_plan import compare_with_plan
@@ -81,14 +80,14 @@ def views_of_one_model(teachers: Mapping[str, TeacherEntry], names: Sequence[str
 
 def _label_group(context: Context, corpus: CorpusManifest, names: list[str], splits: list[str]) -> None:
     configs = {name: context.recipe.teachers[name].config() for name in names}
-    label_with(context, corpus, configs, teacher_folder(context, names[0]), splits, " and ".join(names))
+    label_with(context, corpus, configs, teacher_model(context, names[0]), splits, " and ".join(names))
 
 
 def label_with(
     context: Context,
     corpus: CorpusManifest,
     configs: Mapping[str, TeacherConfig],
-    folder: Path | str,
+    model: str,
     splits: Sequence[str],
     title: str,
 ) -> None:
@@ -96,7 +95,7 @@ def label_with(
     step, where = f"soft labels · {title}", f"soft_labels/{corpus.name}"
     heading(step)
     reports = label_corpus(
-        context.workspace, corpus, splits, configs, folder, context.relabel, requeue="requeue" in context.asked
+        context.workspace, corpus, splits, configs, model, context.relabel, requeue="requeue" in context.asked
     )
     compare_with_plan(context, corpus, reports)
     made = [report for report in reports.values() if report.shards_done]
@@ -107,12 +106,10 @@ def label_with(
     context.run.metrics({f"label_pairs_per_second/{report.teacher}": report.pairs_per_second for report in made})
 
 
-def teacher_folder(context: Context, name: str) -> Path:
-    """Return the local folder of a teacher's model: its trained one, or the model as it is."""
+def teacher_model(context: Context, name: str) -> str:
+    """Return what every node finds a teacher's model by: its trained folder in the workspace, or the model as it is."""
     entry = context.recipe.teachers[name]
-    if entry.train is None:
-        return local_folder(entry.model, f"teachers.{name}.model")
-    return fetch(context.workspace, trained_folder(context, name))
+    return everywhere(entry.model) if entry.train is None else context.workspace.show(trained_folder(context, name))
 
 
 def trained_folder(context: Context, name: str) -> str:

@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from tmkd.config import Config
 from tmkd.errors import nearest
+from tmkd.placement import Placement
 from tmkd.tasks.tokens import MAX_CACHED_TOKENS
 from tmkd.teachers.kinds import KINDS
 
@@ -48,6 +49,8 @@ class ResourcesConfig(Config):
         default="auto", description="where the model runs; auto takes GPUs if the cluster has any"
     )
 
+    placement: Placement = Field(default=Placement(), description="which nodes the actors run on")
+
     @field_validator("actors")
     @classmethod
     def _some_actors(cls, actors: str | int | ActorRange) -> str | int | ActorRange:
@@ -74,8 +77,8 @@ class TeacherConfig(Config):
         "question answering model, for corpora of task span",
     )
     model: str = Field(
-        description="a model folder, a Hugging Face Hub id, or package:NAME for an installed Python package that "
-        "carries a model"
+        description="a model folder (s3://… too), a Hugging Face Hub id, or package:NAME for an installed Python "
+        "package that carries a model"
     )
     max_length: int = Field(
         default=128,

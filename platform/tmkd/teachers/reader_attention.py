@@ -34,10 +34,10 @@ KIND = "reader_attention"
 
 
 class AttentionConfig(TeacherConfig):
-    """The readers whose attention is averaged; ``model`` is the first one's folder."""
+    """The readers whose attention is averaged; ``model`` is the first one's."""
 
     kind: str = Field(default=KIND, description="always reader_attention")
-    others: tuple[str, ...] = Field(default=(), description="folders of the other readers")
+    others: tuple[str, ...] = Field(default=(), description="models of the other readers")
 
     @field_validator("kind")
     @classmethod

@@ -1,9 +1,17 @@
-"""Checkpoints of a running stage: DeepSpeed's own, handed to Ray Train or to a trial, private to the run."""
+"""Checkpoints of a running stage: DeepSpeed's own, handed to Ray Train or to a trial, private to the run.
+
+With ZeRO every worker holds a part of the optimiser's state. On another number of workers the parts are joined first,
+as DeepSpeed's universal checkpoint (Lian et al., 2024).
+"""
 
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +45,38 @@ def restore(engine: Any, stage: str) -> tuple[int, dict[str, list[list[float]]]]
 def write(engine: Any, stage: str, step: int, history: dict[str, list[list[float]]], folder: str) -> None:
     """Write the state after ``step`` optimiser steps into a folder."""
     engine.save_checkpoint(folder, tag=TAG, exclude_frozen_parameters=True)
-    progress = {"stage": stage, "step": step, "history": history}
+    progress = {"stage": stage, "step": step, "history": history, "workers": engine.dp_world_size}
     Path(folder, PROGRESS).write_text(json.dumps(progress), encoding="utf-8")
 
 
 def read(engine: Any, stage: str, folder: str) -> tuple[int, dict[str, list[list[float]]]]:
-    """Load what `write` wrote, as `restore` does."""
+    """Load what `write` wrote, on as many workers or others, as `restore` does."""
     progress = json.loads(Path(folder, PROGRESS).read_text(encoding="utf-8"))
     if progress["stage"] != stage:
         return 0, {}
-    engine.load_checkpoint(folder, tag=TAG, load_module_strict=False)
+    if engine.zero_optimization() and progress["workers"] != engine.dp_world_size:
+        with _joined(folder) as whole:
+            _load(engine, whole, universal=True)
+    else:
+        _load(engine, folder)
     return int(progress["step"]), progress["history"]
+
+
+def _load(engine: Any, folder: str, universal: bool = False) -> None:
+    engine._config.load_universal_checkpoint = universal  # read when it loads; its setting is for whole runs
+    try:
+        engine.load_checkpoint(folder, tag=TAG, load_module_strict=False)
+    finally:
+        engine._config.load_universal_checkpoint = False
+
+
+@contextmanager
+def _joined(folder: str) -> Iterator[str]:
+    """Yield a folder with the parts of a ZeRO checkpoint joined by DeepSpeed's own converter."""
+    with tempfile.TemporaryDirectory(prefix="tmkd-universal-") as whole:
+        command = [sys.executable, "-m", "deepspeed.checkpoint.ds_to_universal", "--inject_missing_state"]
+        command += ["--input_folder", f"{folder}/{TAG}", "--output_folder", f"{whole}/{TAG}"]
+        done = subprocess.run(command, capture_output=True, text=True)
+        if done.returncode:
+            raise RuntimeError(f"{folder}: its parts cannot be joined for another number of workers: {done.stderr}")
+        yield whole

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from tmkd.config import Config
+from tmkd.placement import Placement
 
 
 class Schedule(Config):
@@ -33,6 +34,7 @@ class EngineConfig(Config):
     workers: int = Field(1, ge=1, description="training workers (Ray Train)")
     cpus_per_worker: float | Literal["auto"] = Field("auto", description="auto: 1; a lone CPU worker uses every core")
     gpus_per_worker: float | Literal["auto"] = Field("auto", description="auto: 1 where the cluster has GPUs, else 0")
+    placement: Placement = Field(Placement(), description="which nodes the workers run on")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 autocast where GPU or CPU multiply it natively, else fp32"
     )

@@ -20,6 +20,7 @@ from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threa
 from tmkd.training import checkpoints, engine, publish
 from tmkd.training.lessons import LESSONS
 from tmkd.training.model import HeadersOf, build
+from tmkd.training.notices import Notices
 from tmkd.training.order import batches
 from tmkd.training.plan import Plan, finished
 from tmkd.training.rows import MicroBatch
@@ -49,8 +50,9 @@ def _train(stage: Stage, plan: Plan, device: str, before: int) -> None:
     context, every = ray.train.get_context(), plan.engine.checkpoint_every_steps
     run = StageRun(stage, plan, device, before, context.get_world_rank(), context.get_world_size())
     run.go_on(*checkpoints.restore(run.engine, run.key))
+    notices = Notices(plan.heeds_notices)
     for done in run.steps():
-        if done % every == 0 and done < stage.steps:
+        if done < stage.steps and (notices.is_new(done) or done % every == 0):
             checkpoints.save(run.engine, run.key, done, run.history)
     run.finish()
 
@@ -84,10 +86,9 @@ class StageRun:
 
     @property
     def key(self) -> str:
-        """What a checkpoint must be of to be gone on from: this stage and order, in parts that fit these workers."""
-        zero = self.plan.engine.zero_stage
-        order = f"window-{self.plan.engine.shuffle_shards}"
-        return f"{self.stage.output}@{self.stage.identity()}@{order}@zero-{zero}" + (f"x{self.world}" if zero else "")
+        """What a checkpoint must be of to be gone on from: this stage, order and way to lay out the optimiser."""
+        order, zero = f"window-{self.plan.engine.shuffle_shards}", self.plan.engine.zero_stage
+        return f"{self.stage.output}@{self.stage.identity()}@{order}@zero-{zero}"
 
     def steps(self) -> Iterator[int]:
         """Take the steps that are left, one after the other; yields how many are done."""

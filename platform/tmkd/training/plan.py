@@ -21,6 +21,7 @@ class Plan:
         progress: name of the task under which steps are posted to the driver.
         part: of that task; the driver shows the sum of all parts.
         steps_of_all: of all parts; 0 = of these stages alone.
+        heeds_notices: whether nodes may be taken away with notice (spot), so that workers ask for it.
     """
 
     stages: tuple[Stage, ...]
@@ -29,6 +30,7 @@ class Plan:
     progress: str
     part: str = ""
     steps_of_all: float = 0.0
+    heeds_notices: bool = False
 
     @property
     def steps(self) -> int:

@@ -10,7 +10,7 @@ from typing import Any
 import cloudpickle
 import ray
 
-from tmkd.cluster import LOOPBACK, cluster_size, users_mistake, watch_progress
+from tmkd.cluster import LOOPBACK, cluster_size, in_reach, users_mistake, watch_progress
 from tmkd.errors import UserError
 from tmkd.training.config import EngineConfig
 from tmkd.training.entry import worker
@@ -60,17 +60,19 @@ def _fit(
 
     cpus, gpus = worker_resources(config)
     room = cluster_size()[0]
-    if os.environ.get(LOOPBACK) and config.workers * cpus > room:  # nobody joins this machine's own cluster
+    if os.environ.get(LOOPBACK) and config.workers * cpus > room:
         raise UserError(
             f"training.workers: {config.workers} workers of {cpus:g} CPU(s) do not fit into this machine's {room:g}; "
             "use fewer, or a cluster (RAY_ADDRESS)"
         )
     name = f"{stages[-1].name}-{fingerprint([stage.identity() for stage in stages])}"  # the same when called again
     task, steps = board or (f"{run}/{name}", 0.0)
-    plan = Plan(tuple(stages), config, workspace, progress=task, part=name, steps_of_all=steps)
+    alone = bool(os.environ.get(LOOPBACK))  # this machine's own cluster, which nobody joins and nothing is taken from
+    plan = Plan(tuple(stages), config, workspace, task, part=name, steps_of_all=steps, heeds_notices=not alone)
+    where = config.placement.options("training")
     os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
     os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")  # how late the end of a fit is noticed
-    if len(ray.nodes()) == 1:  # one machine is not taken away: save the process that would watch for it
+    if alone:  # save the process that would watch
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
     trainer = TorchTrainer(
         worker,
@@ -78,7 +80,8 @@ def _fit(
         scaling_config=ScalingConfig(
             num_workers=config.workers,
             use_gpu=gpus > 0,
-            resources_per_worker={"CPU": cpus, **({"GPU": gpus} if gpus else {})},
+            resources_per_worker={"CPU": cpus, **({"GPU": gpus} if gpus else {}), **where.pop("resources", {})},
+            **where,
         ),
         run_config=RunConfig(
             name=name,
@@ -103,9 +106,8 @@ def _cause(error: Exception) -> Exception:
 
 def worker_resources(config: EngineConfig) -> tuple[float, float]:
     """Return the (CPUs, GPUs) of one training worker."""
-    _, cluster_gpus = cluster_size()
     gpus = config.gpus_per_worker
-    gpus = (1.0 if cluster_gpus >= config.workers else 0.0) if gpus == "auto" else gpus
+    gpus = (1.0 if in_reach().get("GPU", 0) >= config.workers else 0.0) if gpus == "auto" else gpus
     cpus = 1.0 if config.cpus_per_worker == "auto" else config.cpus_per_worker
     return cpus, gpus
 

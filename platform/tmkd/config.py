@@ -38,10 +38,35 @@ class Field(NamedTuple):
     meaning: str
 
 
+class _Loader(yaml.SafeLoader):
+    """Refuses what YAML would let pass: a key that stands twice, of which the last would win, and a tree in itself."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[Any] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                continue
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise yaml.constructor.ConstructorError(
+                    problem=f"line {line}: the key {key.value!r} stands there already; names must differ"
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()
+            node = self.anchors.get(event.anchor)
+            if node is not None and node.end_mark is None:  # still being read: it would hold itself
+                raise yaml.composer.ComposerError(problem=f"*{event.anchor} stands inside of what it names")
+        return super().compose_node(parent, index)
+
+
 def read_yaml(path: Path) -> Tree:
     """Read a YAML mapping. Raises `UserError` naming the file (and line) when it is not one."""
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree = yaml.load(path.read_text(encoding="utf-8"), _Loader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {error}") from None
     except (OSError, UnicodeDecodeError) as error:

@@ -106,3 +106,24 @@ def test_a_split_that_is_not_there_is_named_before_anything_is_spent(tmp_path, f
     require_split(corpus, "validation")
     with pytest.raises(UserError, match=r"corpus pairs has no test split, it has .*corpus\.split\.test"):
         require_split(corpus, "test")
+
+
+@pytest.mark.parametrize(("manifest", "what"), [(b"{", "damaged"), (b'{"newfield": 1}', "damaged"), (None, "gone")])
+def test_labels_outlive_a_manifest_that_cannot_be_read(tmp_path, file, manifest: bytes | None, what: str) -> None:
+    made = context(tmp_path, file)
+    folders = label(made.workspace, ensure_corpus(made))
+    path = "corpora/pairs/manifest.json"
+    made.workspace.delete(path)
+    if manifest is not None:
+        made.workspace.publish_bytes(path, manifest, with_hash=False)
+    with pytest.raises(UserError, match=rf"corpus pairs cannot be read \(.*manifest\.json is {what}\).*--relabel"):
+        ensure_corpus(context(tmp_path, file))
+    assert kept(made.workspace, folders) == folders
+
+
+def test_a_damaged_note_of_what_made_the_corpus_is_no_trace(tmp_path, file) -> None:
+    made = context(tmp_path, file)
+    label(made.workspace, ensure_corpus(made))
+    made.workspace.publish_bytes("corpora/pairs/made_by.json", b"{", with_hash=False)
+    with pytest.raises(UserError, match="was made by other settings"):
+        ensure_corpus(context(tmp_path, file))

@@ -219,3 +219,11 @@ def test_an_objective_that_does_not_fit_is_refused_with_what_would() -> None:
     assert "finetune.temperature: only the objective kl has one, but it is mse" in fault(finetune={"temperature": 2})
     assert check(pretrain={"objective": "kl", "temperature": 2}).pretrain.temperature == 2
     assert check(finetune={"objective": "margin_mse"}).finetune.objective == "margin_mse"
+
+
+@pytest.mark.parametrize(("teachers", "said"), [("[a]", "teachers: "), ("{a: }", r"teachers\.a: ")])
+def test_teachers_that_are_no_mapping_are_named(tmp_path, teachers: str, said: str) -> None:
+    path = tmp_path / "r.yaml"
+    path.write_text(f"teachers: {teachers}\n")
+    with pytest.raises(UserError, match=said):
+        load(str(path), {})

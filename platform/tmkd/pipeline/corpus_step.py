@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from tmkd.console import note, show_table
 from tmkd.corpus.build import made_from, prepare_corpus
 from tmkd.corpus.config import CorpusConfig
-from tmkd.corpus.manifest import CorpusManifest
+from tmkd.corpus.manifest import CorpusManifest, manifest_path
 from tmkd.errors import UserError
 from tmkd.labelling.job import rejected_path
 from tmkd.pipeline.context import Context
 from tmkd.soft_labels.golden import GOLDEN
 from tmkd.soft_labels.store import LabelStore
-from tmkd.workspace import SHARD_PREFIX, corpus_folder, fingerprint, labels_folder
+from tmkd.workspace import SHARD_PREFIX, Workspace, corpus_folder, fingerprint, labels_folder
 
 STEP = "corpus"
 
@@ -29,14 +31,13 @@ def ensure_corpus(context: Context, other: CorpusConfig | None = None) -> Corpus
     step = STEP if other is None else f"{STEP} · {config.name}"
     found = CorpusManifest.load(workspace, config.name)
     where = corpus_folder(config.name)
-    if found is not None:
-        same_config = _noted(context, config) == _config_identity(config)
-        if same_config and not context.remake:
-            if _changed(config, found):
-                note(f"{step}: its sources have changed since it was made; kept (jobs/prepare_corpus.py --remake)")
-            context.skip(step, where)
-            return found
-        _refuse_to_orphan_labels(context, found, same_config)
+    same_config = _noted(context, config) == _config_identity(config)
+    if found is not None and same_config and not context.remake:
+        if _changed(config, found):
+            note(f"{step}: its sources have changed since it was made; kept (jobs/prepare_corpus.py --remake)")
+        context.skip(step, where)
+        return found
+    _refuse_to_orphan_labels(context, config.name, _why_again(workspace, found, config.name, same_config))
     with context.step(step, where):
         manifest = prepare_corpus(config, workspace)
         _drop_orphans(context, manifest)
@@ -99,11 +100,17 @@ def _drop_orphans(context: Context, corpus: CorpusManifest) -> None:
                     context.workspace.delete(f"{folder}/{name}")
 
 
-def _refuse_to_orphan_labels(context: Context, found: CorpusManifest, same_config: bool) -> None:
-    name = found.name
+def _why_again(workspace: Workspace, found: CorpusManifest | None, corpus: str, same_config: bool) -> str:
+    """Return why a corpus is to be made, as it follows its name."""
+    if found is None:
+        path = manifest_path(corpus)
+        return f"cannot be read ({workspace.show(path)} is {'damaged' if workspace.exists(path) else 'gone'})"
+    return "is to be made again" if same_config else "was made by other settings"
+
+
+def _refuse_to_orphan_labels(context: Context, name: str, why: str) -> None:
     labelled = sorted({teacher for _, teacher in _label_stores(context, name)})
     if labelled and not context.relabel:
-        why = "is to be made again" if same_config else "was made by other settings"
         raise UserError(
             f"corpus {name} {why}, and soft labels of {', '.join(labelled)} hang on it; give it another name "
             "(--corpus.name), use another --workspace, or pass --relabel to make it again, and the labels of text "
@@ -121,4 +128,8 @@ def _note_path(name: str) -> str:
 
 def _noted(context: Context, config: CorpusConfig) -> str | None:
     path = _note_path(config.name)
-    return str(context.workspace.read_json(path)["config"]) if context.workspace.exists(path) else None
+    if not context.workspace.exists(path):
+        return None
+    with suppress(ValueError, KeyError, TypeError):  # damaged: nothing says what made the corpus
+        return str(context.workspace.read_json(path)["config"])
+    return None

@@ -374,8 +374,10 @@ def with_overrides(tree: Tree, overrides: Mapping[str, str]) -> Tree:
         UserError: there is no such teacher.
     """
     result = apply_overrides(tree, overrides)
-    teachers = result.get("teachers") or {}
-    for name in [name for name, entry in teachers.items() if entry is None]:
+    teachers = result.get("teachers")
+    if not isinstance(teachers, dict):
+        return result  # the recipe's own check says what is wrong
+    for name in [name for name, entry in teachers.items() if entry is None and f"teachers.{name}" in overrides]:
         if name not in (there_are := list(tree.get("teachers") or {})):
             raise UserError(f"--teachers.{name} null: no such teacher{nearest(name, there_are)}")
         del teachers[name]

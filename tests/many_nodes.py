@@ -43,6 +43,10 @@ class Nodes:
         """End the oldest node of a kind and all of its processes with SIGKILL."""
         self._tell(do="kill", kind=kind)
 
+    def give_notice(self, kind: str, seconds: int) -> None:
+        """Tell Ray that the oldest node of a kind will be taken away, as a spot market does; it stays."""
+        self._tell(do="notice", kind=kind, seconds=seconds)
+
     def used(self, kind: str) -> float:
         """Return how many CPUs of the nodes of a kind are in use."""
         return float(self._tell(do="used", kind=kind)["cpus"])
@@ -151,11 +155,19 @@ def main() -> None:
             there.append(cluster.add_node(num_cpus=what["cpus"], resources=mark))
         elif what["do"] == "kill":
             cluster.remove_node(there.pop(0), allow_graceful=False)
+        elif what["do"] == "notice":
+            _give_notice(cluster.address, there[0].node_id, what["seconds"])
         else:
             answer = {"cpus": _used(ray, {node.node_id for node in there})}
         print(json.dumps(answer), flush=True)
     ray.shutdown()
     cluster.shutdown()
+
+
+def _give_notice(address: str, node: str, seconds: int) -> None:
+    command = [str(Path(sys.executable).parent / "ray"), "drain-node", "--address", address, "--node-id", node]
+    command += ["--reason", "DRAIN_NODE_REASON_PREEMPTION", "--reason-message", "spot"]
+    subprocess.run([*command, "--deadline-remaining-seconds", str(seconds)], check=True, stdout=sys.stderr)
 
 
 def _used(ray: Any, ids: set[str]) -> float:

@@ -123,6 +123,14 @@ def test_candidates_out_of_a_file_of_passages(workspace, tmp_path):
     assert manifest.counts["deduplicated"] == {"repeated passage": 1}
 
 
+def test_passages_of_a_file_that_are_not_there(workspace, tmp_path):
+    lines = ['{"passage": "a heron far away"}', '{"passage": NaN}', '{"passage": null}', '{"passage": " "}']
+    passages = write_tsv(tmp_path / "passages.jsonl", lines)
+    path = write_tsv(tmp_path / "all.tsv", [HEADER, *pairs(10, 1)])
+    manifest, _ = corpus(workspace, path=path, mining={"passages": passages})
+    assert manifest.counts["rejected"] == {"null passage": 2, "empty passage": 1}
+
+
 def test_without_any_label_there_are_still_splits_and_candidates(workspace, tmp_path):
     path = write_tsv(tmp_path / "all.tsv", ["question\tpassage", *(line[:-2] for line in pairs(60, 1))])
     columns = {"question": "question", "passage": "passage"}

@@ -51,6 +51,40 @@ def test_csv_with_quoted_delimiters_and_line_ends(workspace, tmp_path):
     assert read(workspace, path)[1] == [("a, b", "one\ntwo", 1), ("c", "d", 0)]
 
 
+def test_blank_lines_stay_inside_quotes_and_are_passed_over_outside(workspace, tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_bytes(b'question,passage,label\r\n\r\na,"one\r\n\r\n\r\ntwo",1\r\n\r\nb,p\r\nc,p,0\r\n\r\n')
+    assert read(workspace, path)[1] == [("a", "one\n\n\ntwo", 1), ("c", "p", 0)]
+    assert rejected(workspace, "one") == [("pairs.csv", 8, "wrong number of fields")]
+
+
+@pytest.mark.parametrize(
+    ("record", "position", "opened"),
+    [
+        ('q2,"5 inch screen\nq3,p3\n\nq4,p4', 3, "3 is never closed, and the 3 lines after it, up to the end,"),
+        ('q2,"5 inch screen\nq3,p3', 3, "3 is never closed, and the 1 line after it, up to the end,"),
+        ('q2,"5 inch screen', 3, "3 is never closed"),
+        ('"q2\nmore","5 inch\nq3,p3', 3, "4 is never closed, and the 1 line after it, up to the end,"),
+    ],
+)
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_quote_that_is_never_closed_costs_one_row_that_says_so(workspace, tmp_path, record, position, opened, end):
+    path = tmp_path / "pairs.csv"
+    path.write_text(f"question,passage\nq1,p1\n{record}{end}")
+    manifest, found = read(workspace, path, {"question": "question"})
+    assert [question for question, _, _ in found] == ["q1"]
+    ((_, line, reason),) = rejected(workspace, "one")
+    assert line == position and reason.startswith(f"unfinished: the quote that opened in line {opened}")
+    assert (manifest.counts["read"], manifest.counts["kept"]) == (2, 1)
+
+
+def test_a_first_line_with_a_quote_that_is_never_closed_stops(workspace, tmp_path):
+    path = tmp_path / "pairs.csv"
+    path.write_text('question,"passage\nq,p\n')
+    with pytest.raises(UserError, match=r"is unfinished: the quote that opened in line 1 .*see .*corpus\.quoting"):
+        read(workspace, path)
+
+
 def test_json_lines(workspace, tmp_path):
     path = tmp_path / "pairs.jsonl"
     records = [{"question": "q", "passage": "p", "label": "relevant"}, {"question": 7, "passage": "p2", "label": 0}]
@@ -188,6 +222,36 @@ def test_bad_parquet_cells_are_rejected(workspace, tmp_path):
     assert {reason for _, _, reason in rejected(workspace, "one")} == {"text that is not valid UTF-8", "null question"}
 
 
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
+@pytest.mark.parametrize("role", ["question", "passage", "question_id", "source_id"])
+def test_a_number_that_is_not_finite_is_null(workspace, tmp_path, role, number):
+    good = {"question": "q", "passage": "p", "label": 1, "question_id": 7.5, "source_id": 1}
+    bad = json.dumps({**good, "source_id": 2, role: "?"}).replace('"?"', number)
+    path = write_tsv(tmp_path / "pairs.jsonl", [json.dumps(good), bad])
+    assert read(workspace, path, {name: name for name in good})[1] == [("q", "p", 1)]
+    assert rejected(workspace, "one") == [("pairs.jsonl", 2, f"null {role}")]
+
+
+@pytest.mark.parametrize(
+    ("places", "names"),
+    [
+        (["a/p.tsv", "b/q.tsv"], ["p.tsv", "q.tsv"]),
+        (["a/p.tsv", "b/p.tsv", "b/q.tsv"], ["a/p.tsv", "b/p.tsv", "q.tsv"]),
+        (["a/x/p.tsv", "b/x/p.tsv", "p.tsv"], ["a/x/p.tsv", "b/x/p.tsv", "{here}/p.tsv"]),
+        (["a/p.tsv", "a/p.tsv"], ["p.tsv", "p.tsv~2"]),
+    ],
+)
+def test_rows_without_a_key_are_called_after_what_tells_their_files_apart(workspace, tmp_path, places, names):
+    for place in places:
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        write_tsv(tmp_path / place, [HEADER, "q\tp\t1", "q\t\t1"])
+    paths = {"train": [str(tmp_path / place) for place in places]}
+    manifest, _ = read(workspace, "", paths=paths)
+    names = [name.format(here=tmp_path.name) for name in names]
+    assert [row["source_id"] for row in rows(workspace, manifest, "train")] == [f"{name}:2" for name in names]
+    assert rejected(workspace, "one") == [(name, 3, "empty passage") for name in names]
+
+
 def test_a_second_row_with_the_same_key_is_rejected(workspace, tmp_path):
     path = write_tsv(tmp_path / "pairs.tsv", ["key\t" + HEADER, "k1\tq\tp\t1", "k1\tq\tp2\t0", "k2\tq\tp3\t0"])
     _, found = read(workspace, path, {**LABELLED, "source_id": "key"})
@@ -213,6 +277,18 @@ def test_missing_position_and_missing_key(workspace, tmp_path):
 def test_missing_parquet_column(workspace, tmp_path):
     with pytest.raises(UserError, match="no column 'passage'"):
         read(workspace, table_file(tmp_path, {"question": ["q"], "label": [1]}))
+
+
+def test_a_parquet_column_that_is_there_twice(workspace, tmp_path):
+    path, columns = tmp_path / "pairs.parquet", {"question": "question"}
+    table = pa.Table.from_arrays([pa.array(["text"])] * 4, ["question", "passage", "note", "note"])
+    pq.write_table(table, path)
+    assert read(workspace, path, columns)[1] == [("text", "text", None)]
+    pq.write_table(table.rename_columns(["question", "passage", "note", "passage"]), path)
+    with pytest.raises(
+        UserError, match=r"pairs\.parquet: column 'passage' .corpus\.columns\.passage. is there 2 times"
+    ):
+        read(workspace, path, columns)
 
 
 def test_truncated_parquet(workspace, tmp_path):

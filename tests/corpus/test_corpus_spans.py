@@ -123,6 +123,47 @@ def test_squad_2_has_questions_without_an_answer_and_says_so(workspace, tmp_path
     assert rejected(workspace, "s") == [("t.json", 3, "question without an answer that is not said to be impossible")]
 
 
+@pytest.mark.parametrize("said", ["false", " FALSE ", "true", "True"])
+def test_squad_2_may_say_in_words_what_is_impossible(workspace, tmp_path, said) -> None:
+    questions = [question("a", "won", is_impossible=said)]
+    manifest = spans(workspace, paths={"train": squad(tmp_path / "t.json", questions, "v2.0")})
+    (found,) = rows(workspace, manifest, "train")
+    assert [answer["text"] for answer in found["answers"]] == ([] if "true" in said.lower() else ["won"])
+
+
+@pytest.mark.parametrize("said", ["no", "", 2, ["false"]])
+def test_squad_2_that_says_neither_is_rejected_with_the_value(workspace, tmp_path, said) -> None:
+    questions = [question("a", "won"), question("b", "won", is_impossible=said)]
+    spans(workspace, paths={"train": squad(tmp_path / "t.json", questions, "v2.0")})
+    assert rejected(workspace, "s") == [("t.json", 2, f"is_impossible that is neither true nor false: {said!r}")]
+
+
+@pytest.mark.parametrize("title", ["", " ", None, float("nan")])
+def test_articles_without_a_title_are_grouped_by_their_contexts(workspace, tmp_path, title) -> None:
+    path = tmp_path / "t.json"
+    articles = [
+        {"title": title, "paragraphs": [{"context": f"{CONTEXT}{key}", "qas": [question(key, "won")]}]} for key in "ab"
+    ]
+    path.write_text(json.dumps({"version": "1.1", "data": articles}))
+    manifest = spans(workspace, paths={"train": str(path)})
+    assert len({row["group_id"] for row in rows(workspace, manifest, "train")}) == 2
+
+
+def test_answers_that_are_not_valid_text_are_rejected(workspace, tmp_path) -> None:
+    text = pa.Array.from_buffers(pa.string(), 2, pa.array([b"won", b"caf\xff"]).buffers())
+    lists = [pa.ListArray.from_arrays([0, 1, 2], values) for values in (text, pa.array([21, 21]))]
+    pairs = pa.StructArray.from_arrays([text, pa.array([21, 21])], ["text", "answer_start"])
+    as_hub = pa.StructArray.from_arrays(lists, ["text", "answer_start"])
+    for answers in (as_hub, pa.ListArray.from_arrays([0, 1, 2], pairs)):
+        pq.write_table(
+            pa.table({"question": ["q", "r"], "context": [CONTEXT] * 2, "answers": answers}), tmp_path / "t.parquet"
+        )
+        columns = {"passage": "context", "answers": "answers"}
+        manifest = spans(workspace, paths={"train": str(tmp_path / "t.parquet")}, columns=columns)
+        assert [row["question"] for row in rows(workspace, manifest, "train")] == ["q"]
+        assert rejected(workspace, "s") == [("t.parquet", 2, "text that is not valid UTF-8")]
+
+
 def test_what_holds_no_questions_is_told_and_what_has_none_is_not(workspace, tmp_path) -> None:
     good = {"context": CONTEXT, "qas": [question("a", "won")]}
     paragraphs = [good, {"context": CONTEXT, "qas": []}, {"context": CONTEXT}, "no paragraph"]

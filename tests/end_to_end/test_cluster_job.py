@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -113,6 +114,22 @@ def test_training_went_on_from_its_checkpoint_to_the_same_student(story) -> None
 
 def test_progress_can_be_read_without_a_terminal(story) -> None:
     assert "pairs/s" in story.screen and "steps/s" in story.screen and "\x1b[2K" not in story.screen
+
+
+@pytest.mark.slow
+def test_a_notice_that_a_node_goes_is_answered_with_a_checkpoint(nodes, story, tmp_path) -> None:
+    words = [*recipe(tmp_path)[:-1], "400", "--training.checkpoint_every_steps", "100000"]
+    with nodes.submitted(*words, "--workspace", str(tmp_path), job=JOB) as job:
+        wait_for(lambda: list((tmp_path / "fixture" / "runs" / "small").glob("pretrain-*/*.json")), 300, "stage 1")
+        time.sleep(15)
+        assert not checkpoints(tmp_path)
+        nodes.add("training", 2)
+        nodes.give_notice("training", 60)
+        wait_for(lambda: checkpoints(tmp_path), 60, "a checkpoint")
+        nodes.kill("training")
+        screen, _ = job.communicate()
+    assert job.returncode == 0, screen
+    assert '"resumed_at": 0' not in (tmp_path / "fixture/students/small/pretrained/stage.json").read_text()
 
 
 def test_a_mistake_is_the_job_s_failure(nodes, tmp_path) -> None:

@@ -41,7 +41,7 @@ def test_without_golden_labels_stage_1_is_judged_by_the_ensemble(ray_session: No
     file = write_pairs(tmp_path / "plain.tsv", 60, ("question", "passage", ""), labelled=False)
     recipe = tmp_path / "plain.yaml"
     recipe.write_text(yaml.safe_dump(UNLABELLED))
-    place = ("--workspace", str(tmp_path), "--recipe", str(recipe), "--corpus.path", str(file))
+    place = ("--workspace", str(tmp_path), "--fixture", "--recipe", str(recipe), "--corpus.path", str(file))
     quick = ("--pretrain.max_steps", "4", "--student.layers", "1", "--evaluation.speed_seconds", "0.1")
     outcome = run("evaluate", *place, *quick)
     assert outcome.status == 0, outcome.screen

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from typing import Any
 
@@ -63,13 +64,13 @@ class Checker:
     def _pair(self, source: Source, row: Row) -> tuple[Any, ...]:
         """Return the values of the spool's schema and the three keys. Raises `ValueError` with the reason."""
         position, (question, passage, label, grade, question_id, source_id, *_) = row
-        question = _text(question, "question")
-        passage = _text(passage, "passage")
+        question = text_of(question, "question")
+        passage = text_of(passage, "passage")
         label, grade = self._judgement(source, label, grade)
         text_key = self._question_key(question)
         pair_key = text_hash(f"{question}\x1f{passage}")
         if "question_id" in source.columns:
-            question_id = _text(question_id, "question_id")
+            question_id = text_of(question_id, "question_id")
             group_key = text_hash(question_id)
         else:
             question_id, group_key = f"{text_key:016x}", text_key
@@ -80,13 +81,13 @@ class Checker:
     def _span(self, source: Source, row: Row) -> tuple[Any, ...]:
         """Do the same for span reading, whose context stays as it is: answers are counted in its characters."""
         position, (question, context, _, _, question_id, source_id, answers, group) = row
-        question = _text(question, "question")
-        context = context if isinstance(context, str) and context.strip() else _text(context, "context")
+        question = text_of(question, "question")
+        context = context if isinstance(context, str) and context.strip() else text_of(context, "context")
         found = read_answers(answers, context)
         source_id = self._key(source_id) if "source_id" in source.columns else f"{source.name}:{position}"
-        question_id = _text(question_id, "question_id") if "question_id" in source.columns else source_id
+        question_id = text_of(question_id, "question_id") if "question_id" in source.columns else source_id
         text_key = text_hash(context)
-        group = _text(group, "group") if group is not None else f"{text_key:016x}"
+        group = text_of(group, "group") if not _is_null(group) else f"{text_key:016x}"
         fields = (source.name, position, source_id, question_id, question, context, group, found)
         return (*fields, text_hash(group), text_key, text_hash(f"{question}\x1f{context}"))
 
@@ -104,7 +105,7 @@ class Checker:
         return self._last_question[1]
 
     def _key(self, value: Any) -> str:
-        source_id = _text(value, "source_id")
+        source_id = text_of(value, "source_id")
         key = hash(source_id)
         if key in self._seen:
             raise ValueError(DUPLICATE_KEY)
@@ -113,10 +114,15 @@ class Checker:
         return source_id
 
 
-def _text(value: Any, role: str) -> str:
+def _is_null(value: Any) -> bool:
+    """Tell whether nothing stands there: data frames write missing text as NaN, and 1e400 in JSON is infinite."""
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
+
+
+def text_of(value: Any, role: str) -> str:
     """Return stripped text. Raises `ValueError` with the reason if there is none."""
     if value.__class__ is not str:
-        if value is None:
+        if _is_null(value):
             raise ValueError(f"null {role}")
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise ValueError(f"{role} that is not text")

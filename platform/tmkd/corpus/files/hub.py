@@ -40,7 +40,7 @@ def open_hub(config: CorpusConfig) -> tuple[list[Source], Any]:
     columns = config.columns.named()
     unlabeled = {role: column for role, column in columns.items() if role not in ("label", "grade")}
     sources = [
-        Source(split, name, "hub", unlabeled if split == "unlabeled" else columns)
+        Source(split, name, "hub", unlabeled if split == "unlabeled" else columns, name)
         for split, names in given.items()
         for name in names
     ]

@@ -9,7 +9,7 @@ from typing import Any
 
 from tmkd.console import progress_bar
 from tmkd.corpus.config import CorpusConfig
-from tmkd.corpus.files.check import Checker
+from tmkd.corpus.files.check import Checker, text_of
 from tmkd.corpus.files.hub import open_hub, read_hub
 from tmkd.corpus.files.records import Bad, Record
 from tmkd.corpus.files.sources import Source, list_sources, passages_source
@@ -75,19 +75,28 @@ def read_passages(config: CorpusConfig, ledger: Ledger) -> list[str] | None:
         for record in records_of(source, config):
             bar.advance()
             ledger.read += 1
-            value = "" if isinstance(record, Bad) else str(record.values[1] or "").strip()
-            if isinstance(record, Bad):
-                ledger.reject(source.split, source.name, *record)
-            elif not value:
-                ledger.reject(source.split, source.name, record.position, "empty passage", "")
-            elif value in found:
+            passage = _passage(record)
+            if isinstance(passage, Bad):
+                ledger.reject(source.split, source.name, *passage)
+            elif passage in found:
                 ledger.deduplicated["repeated passage"] += 1
             else:
                 ledger.kept += 1
-                found[value] = None
+                found[passage] = None
     if not found:
         raise UserError(f"{source.location}: holds no passage; expected one a row (corpus.mining.column)")
     return list(found)
+
+
+def _passage(record: Record) -> str | Bad:
+    """Return the text of a row of a file of passages, or the row that has none."""
+    if isinstance(record, Bad):
+        return record
+    value = record.values[1]
+    try:
+        return text_of(value, "passage")
+    except ValueError as error:
+        return Bad(record.position, str(error), "" if value is None else str(value))
 
 
 def _nothing(split: str, sources: list[Source], checker: Checker, ledger: Ledger) -> str:

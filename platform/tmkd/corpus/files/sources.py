@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -31,17 +33,14 @@ class Source(NamedTuple):
         location: path of the file; name of the split for the hub.
         format: how it is read.
         columns: ``{role: column}`` to take from it.
+        name: what rows without a key of their own are called after, different for all files of a split.
     """
 
     split: str
     location: str
     format: Format
     columns: dict[str, Column]
-
-    @property
-    def name(self) -> str:
-        """What rows without a key of their own are called after."""
-        return Path(self.location).name
+    name: str
 
 
 def list_sources(config: CorpusConfig) -> list[Source]:
@@ -51,17 +50,35 @@ def list_sources(config: CorpusConfig) -> list[Source]:
         UserError: if a path leads to nothing, or to a file of unknown format.
     """
     given = config.paths.given() or ({WHOLE: [config.path]} if config.path else {})
-    return [
-        _source(split, file, config)
-        for split, paths in given.items()
-        for path in paths
-        for file in _expand(path, f"corpus.paths.{split}" if split != WHOLE else "corpus.path")
-    ]
+    sources = []
+    for split, paths in given.items():
+        key = f"corpus.paths.{split}" if split != WHOLE else "corpus.path"
+        files = [file for path in paths for file in _expand(path, key)]
+        sources += [_source(split, file, name, config) for file, name in zip(files, names_of(files), strict=True)]
+    return sources
 
 
-def _source(split: str, file: Path, config: CorpusConfig) -> Source:
+def names_of(files: Sequence[Path]) -> list[str]:
+    """Return a name for each file: its own, or as much of the path's end as tells it from others of that name.
+
+    Keys of rows are made of these names. A file that is there again is numbered: ``a.tsv``, ``a.tsv~2``.
+    """
+    paths = [file.absolute().parts for file in files]
+    ends = Counter(path[-depth:] for path in set(paths) for depth in range(1, len(path) + 1))
+    seen: Counter[str] = Counter()
+    names = []
+    for path in paths:
+        depth = next(depth for depth in range(1, len(path) + 1) if ends[path[-depth:]] == 1)
+        name = Path(*path[-depth:]).as_posix()
+        seen[name] += 1
+        names.append(name if seen[name] == 1 else f"{name}~{seen[name]}")
+    return names
+
+
+def _source(split: str, file: Path, name: str, config: CorpusConfig) -> Source:
     kind = _format_of(file, config)
-    return Source(split, str(file), kind, _squad_columns(split) if kind == "squad" else _columns_for(split, config))
+    columns = _squad_columns(split) if kind == "squad" else _columns_for(split, config)
+    return Source(split, str(file), kind, columns, name)
 
 
 def _squad_columns(split: str) -> dict[str, Column]:
@@ -75,7 +92,7 @@ def passages_source(config: CorpusConfig) -> Source | None:
     if config.mining.passages is None:
         return None
     (file, *_) = _expand(config.mining.passages, "corpus.mining.passages")
-    return Source("passages", str(file), _format_of(file, config), {"passage": config.mining.column})
+    return Source("passages", str(file), _format_of(file, config), {"passage": config.mining.column}, file.name)
 
 
 def files_state(config: CorpusConfig) -> list[tuple[str, int, int]]:

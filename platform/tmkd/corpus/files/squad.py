@@ -15,6 +15,8 @@ from tmkd.errors import UserError
 NO_ANSWER = "question without an answer, which SQuAD 1.1 does not have"
 NOT_IMPOSSIBLE = "question without an answer that is not said to be impossible"
 MALFORMED = "question that is not as SQuAD has it"
+BAD_IMPOSSIBLE = "is_impossible that is neither true nor false: {value:.60}"
+SAID = {"true": True, "1": True, "false": False, "0": False}
 
 
 def read_squad(source: Source, config: CorpusConfig) -> Iterator[Record]:
@@ -39,17 +41,41 @@ def _record(
 ) -> Record:
     if not isinstance(paragraph, dict) or not isinstance(question, dict):
         return Bad(position, MALFORMED, json.dumps(question if isinstance(paragraph, dict) else paragraph))
-    answers = None
-    if judged:
-        answers = [] if question.get("is_impossible") else question.get("answers")
     asked = question.get("question")
-    if answers == []:
-        if strict:
-            return Bad(position, NO_ANSWER, str(asked))
-        if question.get("is_impossible") is False:
-            return Bad(position, NOT_IMPOSSIBLE, str(asked))
+    try:
+        answers = _answers(question, strict) if judged else None
+    except ValueError as error:
+        return Bad(position, str(error), str(asked))
     key, context, title = question.get("id"), paragraph.get("context"), article.get("title")
+    if isinstance(title, str) and not title.strip():
+        title = None  # so that the context is the group: all untitled articles are not one
     return Row(position, (asked, context, None, None, None, key, answers, title))
+
+
+def _answers(question: dict[str, Any], strict: bool) -> Any:
+    """Return what stands as answers, [] where the question is said to have none. Raises `ValueError` with the reason.
+
+    Args:
+        question: as it stands in the file.
+        strict: whether every question must have an answer.
+    """
+    impossible = _impossible(question.get("is_impossible"))
+    answers = [] if impossible else question.get("answers")
+    if answers == [] and strict:
+        raise ValueError(NO_ANSWER)
+    if answers == [] and impossible is False:
+        raise ValueError(NOT_IMPOSSIBLE)
+    return answers
+
+
+def _impossible(value: Any) -> bool | None:
+    """Return what ``is_impossible`` says, also in words: "false" is true to Python. None where it is not there."""
+    if value is None or isinstance(value, bool):
+        return value
+    said = SAID.get(str(value).strip().lower())
+    if said is None:
+        raise ValueError(BAD_IMPOSSIBLE.format(value=repr(value)))
+    return said
 
 
 def _load(location: str, encoding: str) -> dict[str, Any]:

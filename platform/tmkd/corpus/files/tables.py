@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tmkd.corpus.config import CorpusConfig
-from tmkd.corpus.files.records import BATCH_ROWS, INVALID_ENCODING, Bad, Record, Row, places
+from tmkd.corpus.files.records import BATCH_ROWS, INVALID_ENCODING, ROLES, Bad, Record, Row, places
 from tmkd.corpus.files.sources import Source
 from tmkd.errors import UserError
 
@@ -18,12 +18,13 @@ def read_parquet(source: Source, config: CorpusConfig) -> Iterator[Record]:
     """Yield the rows of a Parquet file; positions are row numbers from 1.
 
     Raises:
-        UserError: if it is empty, truncated or no Parquet file, or a named column is missing.
+        UserError: if it is empty, truncated or no Parquet file, or a named column is missing or there twice.
     """
     try:
         with pq.ParquetFile(source.location) as file:
             names = file.schema_arrow.names
             wanted = places(names, source.columns, source.location)
+            _refuse_repeated(names, wanted, source.location)
             columns = [names[place] for place in dict.fromkeys(place for place in wanted if place is not None)]
             yield from rows_of(file.iter_batches(BATCH_ROWS, columns=columns), wanted, names)
     except (pa.ArrowException, OSError) as error:
@@ -55,19 +56,43 @@ def rows_of(
         start += batch.num_rows
 
 
+def _refuse_repeated(names: list[str], wanted: tuple[int | None, ...], location: str) -> None:
+    """Raise `UserError` where a name is that of several columns: Parquet columns are read by name."""
+    for role, place in zip(ROLES, wanted, strict=True):
+        if place is not None and (count := names.count(names[place])) > 1:
+            raise UserError(
+                f"{location}: column {names[place]!r} (corpus.columns.{role}) is there {count} times; expected one "
+                f"column of that name; columns found: {', '.join(names)}"
+            )
+
+
 def _values(column: pa.Array) -> list[Any]:
-    """Return Python values; text that is not valid UTF-8 stays bytes."""
+    """Return Python values; a cell with text that is not valid UTF-8 is bytes."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _values(column.dictionary_decode())
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind):
-        try:
-            return column.to_pylist()
-        except UnicodeDecodeError:
-            column = column.cast(pa.large_binary())
-    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        return [value if value is None else _decoded(value) for value in column.to_pylist()]
-    return column.to_pylist()
+    try:
+        values = column.to_pylist()
+    except UnicodeDecodeError:
+        return [_value(cell) for cell in column]
+    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+        return [value if value is None else _decoded(value) for value in values]
+    return values
+
+
+def _value(cell: Any) -> Any:
+    """Return the Python value of a cell; bytes if text in it, however deep, is not valid UTF-8."""
+    try:
+        return cell.as_py()
+    except UnicodeDecodeError:
+        if isinstance(cell, pa.BinaryScalar):
+            return cell.as_buffer().to_pybytes()
+    parts = cell.values() if isinstance(cell, pa.StructScalar) else cell.values
+    return b", ".join(_bytes(_value(part)) for part in parts)
+
+
+def _bytes(value: Any) -> bytes:
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 def _decoded(value: bytes) -> str | bytes:

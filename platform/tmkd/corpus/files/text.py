@@ -18,6 +18,7 @@ from tmkd.errors import UserError, nearest
 
 BOM = b"\xef\xbb\xbf"
 PROBE_OBJECTS = 100
+NOT_CSV = "not readable as quoted CSV"
 csv.field_size_limit(1 << 27)
 
 Line = tuple[int, str | Bad]
@@ -32,16 +33,15 @@ def read_delimited(source: Source, config: CorpusConfig) -> Iterator[Record]:
     delimiter = config.delimiter or ("," if source.format == "csv" else "\t")
     quoting = source.format == "csv" if config.quoting == "auto" else config.quoting
     with open_text(source.location) as file:
-        lines = _lines(file, config.encoding)
-        split = _split_quoted if quoting else _split_plain
-        rows = split(lines, delimiter, config.encoding)
+        lines = _lines(file, config.encoding, with_blank=quoting)
+        rows = _split_quoted(lines, delimiter) if quoting else _split_plain(lines, delimiter)
         wanted: tuple[int | None, ...] | None = None
         count = 0
         for position, fields in rows:
             if isinstance(fields, Bad) and wanted is None and config.header:
                 raise UserError(
                     f"{source.location}: its first line, which names the columns, is {fields.reason} "
-                    f"({fields.content[:80]!r}); see corpus.encoding"
+                    f"({fields.content[:80]!r}); see corpus.encoding{', corpus.quoting' if quoting else ''}"
                 )
             if isinstance(fields, Bad):
                 yield fields
@@ -104,12 +104,12 @@ def open_text(location: str) -> Iterator[IO[bytes]]:
         raise UserError(f"{location}: cannot be read to its end: {error}") from None
 
 
-def _lines(file: IO[bytes], encoding: str) -> Iterator[Line]:
-    """Yield (line number from 1, decoded line without its end); blank lines are passed over."""
+def _lines(file: IO[bytes], encoding: str, with_blank: bool = False) -> Iterator[Line]:
+    """Yield (line number from 1, decoded line without its end); blank lines are passed over unless asked for."""
     for number, raw in enumerate(file, 1):
         raw = raw.removeprefix(BOM) if number == 1 else raw
         raw = raw.rstrip(b"\r\n")
-        if not raw:
+        if not raw and not with_blank:
             continue
         try:
             yield number, raw.decode(encoding)
@@ -118,39 +118,64 @@ def _lines(file: IO[bytes], encoding: str) -> Iterator[Line]:
             yield number, Bad(number, reason, raw.decode(encoding, "replace"))
 
 
-def _split_plain(lines: Iterator[Line], delimiter: str, encoding: str) -> Iterator[tuple[int, list[str] | Bad]]:
+def _split_plain(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[int, list[str] | Bad]]:
     for number, line in lines:
         yield number, line if isinstance(line, Bad) else line.split(delimiter)
 
 
-def _split_quoted(lines: Iterator[Line], delimiter: str, encoding: str) -> Iterator[tuple[int, list[str] | Bad]]:
-    """Split lines where a quoted field may hold delimiters and line ends."""
-    started = 0
-    spoilt: list[Bad] = []
+class _Feed:
+    """Gives lines to the CSV reader, and knows which of them went into the record that it is at."""
 
-    def feed() -> Iterator[str]:
-        nonlocal started
-        for number, line in lines:
-            started = started or number
+    def __init__(self, lines: Iterator[Line]) -> None:
+        self._lines = lines
+        self.begin()
+
+    def begin(self) -> None:
+        """Start on a record: no line of it was given yet."""
+        self.first = self.last = 0
+        self.spoilt = ""  # why one of its lines is bad
+        self.is_unfinished = False
+
+    def __iter__(self) -> Iterator[str]:
+        for number, line in self._lines:
+            self.first, self.last = self.first or number, number
             if isinstance(line, Bad):
-                spoilt.append(line)
+                self.spoilt = self.spoilt or line.reason
                 # Its text goes in with marks for the bad bytes, so that quotes stay paired.
                 yield line.content + "\n"
             else:
                 yield line + "\n"
+        # Inside quotes only does the reader ask for one more line before it gives a record.
+        self.is_unfinished = self.first > 0
 
-    reader = csv.reader(feed(), delimiter=delimiter)
+
+def _split_quoted(lines: Iterator[Line], delimiter: str) -> Iterator[tuple[int, list[str] | Bad]]:
+    """Split lines where a quoted field may hold delimiters and line ends, blank lines too."""
+    feed = _Feed(lines)
+    reader = csv.reader(feed, delimiter=delimiter)
     while True:
-        started = 0
-        spoilt.clear()
+        feed.begin()
         try:
             fields = next(reader)
         except StopIteration:
             return
         except csv.Error as error:
-            yield started, Bad(started, "not readable as quoted CSV", str(error))
+            yield feed.first, Bad(feed.first, NOT_CSV, f"lines {feed.first} to {feed.last}: {error}")
             continue
-        yield started, Bad(started, spoilt[0].reason, delimiter.join(fields)) if spoilt else fields
+        if not fields:  # a blank line outside quotes
+            continue
+        reason = _never_closed(fields, feed.last) if feed.is_unfinished else feed.spoilt
+        yield feed.first, Bad(feed.first, reason, delimiter.join(fields)) if reason else fields
+
+
+def _never_closed(fields: list[str], last: int) -> str:
+    """Return why a record is none that was still open at the end of the file, after line number ``last``.
+
+    The csv module gives it as if it were whole; nobody would miss the rows that the open field has taken in.
+    """
+    taken = fields[-1].count("\n") - 1
+    rest = f", and the {taken:,} line{'s' if taken > 1 else ''} after it, up to the end, went into it" if taken else ""
+    return f"unfinished: the quote that opened in line {last - taken} is never closed{rest}"
 
 
 def _pick(fields: list[str], wanted: tuple[int | None, ...]) -> tuple[str | None, ...]:

@@ -11,9 +11,11 @@ import pytest
 import yaml
 from job_runner import write_pairs
 
-from many_nodes import ROOT, Nodes, many_nodes, wait_for
+from many_nodes import ROOT, many_nodes, wait_for
 
 JOB = "tmkd_pretrain"
+PATIENCE_S = 600.0
+"""Nodes share the cores of one machine, with other tests beside them."""
 WHERE = '''"""Say which tmkd the driver and a worker run."""
 import _checkout
 import ray
@@ -29,11 +31,10 @@ print("worker", ray.get(look.remote()))
 
 @dataclass
 class Story:
-    """What was seen of a run that was stopped, and lost a node of teachers and one of training."""
+    """What was seen of a run that lost a node of teachers and one of training."""
 
     calm: Path
     stormy: Path
-    stopped: str
     finished: int
     screen: str
 
@@ -62,26 +63,15 @@ def story(nodes, tmp_path_factory) -> Story:
     calm, stormy = tmp_path_factory.mktemp("calm"), tmp_path_factory.mktemp("stormy")
     done = nodes.submit(*words, "--workspace", str(calm), job=JOB)
     assert done.returncode == 0, done.stdout
-    words += ["--workspace", str(stormy)]
-    stopped = stop_once_labels_are_there(nodes, stormy, words)
-    with nodes.submitted(*words, job=JOB) as second:
-        there = len(labels(stormy))
-        wait_for(lambda: len(labels(stormy)) > there, 300, "a label of the second call")
-        nodes.add("teachers", 2)
+    with nodes.submitted(*words, "--workspace", str(stormy), job=JOB) as job:
+        wait_for(lambda: labels(stormy), PATIENCE_S, "a first label")
         nodes.kill("teachers")
-        wait_for(lambda: checkpoints(stormy), 300, "a checkpoint of stage 1")
-        nodes.add("training", 2)
+        nodes.add("teachers", 2)
+        wait_for(lambda: checkpoints(stormy), PATIENCE_S, "a checkpoint of stage 1")
         nodes.kill("training")
-        screen, _ = second.communicate()
-    return Story(calm, stormy, stopped, second.returncode, screen)
-
-
-def stop_once_labels_are_there(nodes: Nodes, workspace: Path, words: list[str]) -> str:
-    with nodes.submitted("--submission-id", "first", "--", *words, job=JOB) as first:
-        wait_for(lambda: labels(workspace), 300, "a first label")
-        nodes.stop("first")
-        first.communicate()
-    return nodes.status("first")
+        nodes.add("training", 2)
+        screen, _ = job.communicate()
+    return Story(calm, stormy, job.returncode, screen)
 
 
 def labels(workspace: Path) -> dict[str, bytes]:
@@ -93,8 +83,7 @@ def checkpoints(workspace: Path) -> list[Path]:
     return list((workspace / "fixture" / "runs").glob("*/pretrain-*/checkpoint_*/progress.json"))
 
 
-def test_a_stopped_job_is_stopped_and_the_same_submission_goes_on_to_success(story) -> None:
-    assert "was stopped" in story.stopped
+def test_nodes_that_die_do_not_fail_the_job(story) -> None:
     assert story.finished == 0, story.screen
     assert "next: python jobs/tmkd_finetune.py" in story.screen
 
@@ -117,10 +106,27 @@ def test_progress_can_be_read_without_a_terminal(story) -> None:
 
 
 @pytest.mark.slow
+def test_a_stopped_job_goes_on_when_it_is_submitted_again(nodes, story, tmp_path) -> None:
+    words = [*recipe(tmp_path), "--workspace", str(tmp_path)]
+    with nodes.submitted("--submission-id", "first", "--", *words, job=JOB) as first:
+        wait_for(lambda: labels(tmp_path), PATIENCE_S, "a first label")
+        nodes.stop("first")
+        first.communicate()
+    there = labels(tmp_path)
+    assert "was stopped" in nodes.status("first")
+    again = nodes.submit(*words, job=JOB)
+    assert again.returncode == 0, again.stdout
+    assert labels(tmp_path) == labels(story.calm) and there.items() <= labels(tmp_path).items()
+    assert "shard(s) done before" in again.stdout
+
+
+@pytest.mark.slow
 def test_a_notice_that_a_node_goes_is_answered_with_a_checkpoint(nodes, story, tmp_path) -> None:
     words = [*recipe(tmp_path)[:-1], "400", "--training.checkpoint_every_steps", "100000"]
     with nodes.submitted(*words, "--workspace", str(tmp_path), job=JOB) as job:
-        wait_for(lambda: list((tmp_path / "fixture" / "runs" / "small").glob("pretrain-*/*.json")), 300, "stage 1")
+        wait_for(
+            lambda: list((tmp_path / "fixture" / "runs" / "small").glob("pretrain-*/*.json")), PATIENCE_S, "stage 1"
+        )
         time.sleep(15)
         assert not checkpoints(tmp_path)
         nodes.add("training", 2)

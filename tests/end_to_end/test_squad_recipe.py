@@ -45,6 +45,16 @@ def adversarial_file(folder: Path) -> Path:
     return path
 
 
+def answered(folder: Path, answers: list[str] | None) -> str:
+    """Write the test questions with these answers, or as nobody has judged them; return the file."""
+    tree = json.loads((folder / "test.json").read_text())
+    for paragraph in tree["data"][0]["paragraphs"]:
+        paragraph["qas"][0]["answers"] = answers
+    path = folder / ("unjudged.json" if answers is None else "impossible.json")
+    path.write_text(json.dumps(tree))
+    return str(path)
+
+
 @pytest.fixture(scope="module")
 def place(tmp_path_factory) -> Path:
     return tmp_path_factory.mktemp("squad")
@@ -68,6 +78,26 @@ def evaluated(ray_session: None, words: list[str]) -> Outcome:
     outcome = run("evaluate", *words)
     assert outcome.status == 0, outcome.screen
     return outcome
+
+
+@pytest.mark.parametrize(
+    ("key", "answers", "message"),
+    [
+        ("corpus.paths.test", None, "evaluation.split: the test split of corpus refused has no golden answers"),
+        ("corpus.paths.test", [], "reading.unanswerable: false, but 40 questions of the test split of refused have no"),
+        ("evaluation.also.other.path", None, "evaluation.also.other.path: the questions of {file} have no golden"),
+        ("evaluation.also.other.path", [], "false, but 40 questions of evaluation.also.other.path ({file}) have no"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused_before_anything_is_trained(
+    ray_session: None, words: list[str], place: Path, key: str, answers: list[str] | None, message: str
+) -> None:
+    file = answered(place, answers)
+    outcome = run("evaluate", *words, "--corpus.name", "refused", f"--{key}", file)
+    assert outcome.status == 2 and "Traceback" not in outcome.screen
+    assert message.format(file=file) in " ".join(outcome.screen.split()), outcome.screen
+    made = place / "ws/fixture"
+    assert not (made / "teachers/refused").exists() and not list(made.glob("soft_labels/refused/*/reader*"))
 
 
 def test_one_row_a_model_with_exact_match_and_f1(evaluated: Outcome) -> None:
@@ -109,16 +139,24 @@ def test_of_an_adversarial_file_each_question_s_worst_variant_counts(evaluated: 
 
 
 def test_where_the_readers_look_is_stored_once_and_audited(evaluated: Outcome, place: Path, words: list[str]) -> None:
-    (shard,) = (place / "ws/fixture/soft_labels/squad/train/attention").glob("*.parquet")
+    labels = place / "ws/fixture/soft_labels"
+    (shard,) = (labels / "squad/train/attention").glob("*.parquet")
     for row in pq.read_table(shard).to_pylist():
         shares = np.array(row["attention"]).reshape(-1, row["question_tokens"])  # [T, N]
         np.testing.assert_allclose(shares.sum(axis=1), 1, atol=0.01)
-    assert run("label_corpus", *words, "--verify").result["faults"] == []
-    whole = shard.read_bytes()
-    shard.write_bytes(whole[:-9] + b"x" + whole[-8:])
+    clean = run("label_corpus", *words, "--verify")
+    assert clean.result["faults"] == []
+    assert "next: python jobs/tmkd_finetune.py --recipe squad" in clean.screen  # as it has no stage 1
+    (other,) = (labels / "squad_adversarial/test/reader_1e-4").glob("*.parquet")  # of a further test file
+    whole = {path: path.read_bytes() for path in (shard, other)}
+    for path, content in whole.items():
+        path.write_bytes(content[:-9] + b"x" + content[-8:])
     broken = run("label_corpus", *words, "--verify")
-    shard.write_bytes(whole)
-    assert broken.status == 1 and "train/attention/part-00000.parquet: is truncated or changed" in broken.screen
+    for path, content in whole.items():
+        path.write_bytes(content)
+    assert broken.status == 1 and "2 fault(s)" in broken.screen
+    for path in whole:
+        assert f"soft_labels/{path.relative_to(labels)}: is truncated or changed" in broken.screen
 
 
 def test_the_student_is_in_mlflow_as_a_model_that_answers(evaluated: Outcome, place: Path) -> None:

@@ -34,7 +34,9 @@ def test_what_could_not_be_read_has_no_answer() -> None:
     nothing = Readings([np.empty((0, 2), np.float32)], [WORDS], np.array([np.nan], np.float32))
     assert nothing.answer(0, CONTEXT, 30, unanswerable=False) == ""
     sure = reader([0, 9, 0, 0, 0], [0, 9, 0, 0, 0])
-    assert mean_readings([nothing, sure]).answer(0, CONTEXT, 30, False) == "1066"
+    for unanswerable in (False, True):
+        assert mean_readings([nothing, sure], unanswerable).answer(0, CONTEXT, 30, unanswerable) == "1066"
+        assert mean_readings([nothing, nothing], unanswerable).answer(0, CONTEXT, 30, unanswerable) == ""
 
 
 def test_the_ensemble_is_the_mean_of_probabilities() -> None:
@@ -44,17 +46,26 @@ def test_the_ensemble_is_the_mean_of_probabilities() -> None:
         both = np.concatenate([said.logits[0], np.full((1, 2), said.null[0] / 2)])
         return np.exp(both) / np.exp(both).sum(axis=0)
 
-    found = mean_readings([one, other])
+    found = mean_readings([one, other], unanswerable=True)
     expected = (share(one) + share(other)) / 2
     np.testing.assert_allclose(np.exp(found.logits[0]), expected[:-1], rtol=1e-5)
     assert found.null[0] == pytest.approx(np.log(expected[-1]).sum(), rel=1e-5)
 
 
+@pytest.mark.parametrize("nulls", [(-9, -9), (12, -9), (-9, 12)])
+def test_no_answer_s_score_does_not_steer_the_ensemble_where_there_always_is_one(nulls: tuple[float, float]) -> None:
+    one, other = reader([0, 5, 0, 0, 0], [0, 5, 0, 0, 0], nulls[0]), reader([0, 0, 4, 0, 0], [0, 0, 0, 4, 0], nulls[1])
+    found = mean_readings([one, other], unanswerable=False)
+    shares = [np.exp(said.logits[0]) / np.exp(said.logits[0]).sum(axis=0) for said in (one, other)]
+    np.testing.assert_allclose(np.exp(found.logits[0]), np.mean(shares, axis=0), rtol=1e-5)
+    assert found.answer(0, CONTEXT, 30, unanswerable=False) == "1066"
+
+
 def test_readers_of_other_tokenizers_are_heard_on_the_first_one_s_tokens() -> None:
     words = reader([0, 0, 1, 0, 0], [0, 0, 1, 0, 0])
     pieces = reader([0, 0, 0, 0, 9, 0, 0], [0, 0, 0, 0, 0, 9, 0], grid=PIECES)
-    assert mean_readings([words, pieces]).answer(0, CONTEXT, 30, False) == "william"
-    assert len(mean_readings([words, pieces]).logits[0]) == len(WORDS)
+    assert mean_readings([words, pieces], False).answer(0, CONTEXT, 30, False) == "william"
+    assert len(mean_readings([words, pieces], False).logits[0]) == len(WORDS)
 
 
 def test_scores_of_answers() -> None:

@@ -1,5 +1,7 @@
 """Rows of span stages: answers and readers' logits land on the right tokens of the right window."""
 
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -91,6 +93,33 @@ def test_golden_answers_are_at_their_places_even_in_long_contexts(workspace) -> 
     assert batches[1].inputs["input_ids"].shape[1] == 40  # a window of it
     first, last = batches[1].targets.golden[0].tolist()
     assert min(first - 8, 38 - last) >= 5  # with text on both sides
+
+
+def remarks(workspace, name: str, golden: bool = True) -> list[str]:
+    """Read a stage's shard twice, of which the second context is its own answer; return what the user is told."""
+    answers = [[{"start": 0, "text": context}] for _, context, _ in ROWS[:2]] + [None, []]
+    table = pa.table([[0, 1, 2, 3], answers], schema=SPAN_GOLDEN_SCHEMA)
+    workspace.publish_table(golden_path("c", "train", SHARD), table)
+    rows = SpanRows(replace(stage(Reading(8, 10), golden=golden), name=name), workspace, bert_tokenizer(), 1)
+    for _ in range(2):
+        rows.read(SHARD)
+    return rows.remarks
+
+
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("finetune", "student.max_length (or reading.overlap)"),
+        ("teacher-a", "teachers.a.max_length (or teachers.a.overlap)"),
+    ],
+)
+def test_golden_answers_that_no_window_holds_are_told_once(workspace, name: str, keys: str) -> None:
+    told = f"1 of 2 golden answers do not fit into a window and are not learned; raise {keys}"
+    assert remarks(workspace, name) == [told]
+
+
+def test_golden_answers_that_nobody_learns_need_no_window(workspace) -> None:
+    assert remarks(workspace, "pretrain", golden=False) == []
 
 
 def test_only_the_window_s_context_may_be_the_answer(workspace) -> None:

@@ -26,7 +26,8 @@ class Readings:
     Attributes:
         logits: float32 [T, 2] a context.
         grids: where the tokens lie in each context.
-        null: score of "there is no answer", float32 [n]; NaN where the model could not read the context.
+        null: score of "there is no answer", float32 [n]; NaN where the model could not read the context, -inf where
+            there always is one.
     """
 
     logits: list[FloatArray]
@@ -41,7 +42,7 @@ class Readings:
     def answer(self, row: int, context: str, max_tokens: int, unanswerable: bool) -> str:
         """Return the best answer in words; empty for "there is none" and where the context could not be read."""
         logits, grid, null = self.logits[row], self.grids[row], float(self.null[row])
-        if not np.isfinite(null) or not len(logits):
+        if np.isnan(null) or not len(logits):
             return ""
         found = best_spans(logits[:, 0], logits[:, 1], 1, max_tokens, null if unanswerable else None)
         if not found or (unanswerable and null > found[0].score):
@@ -49,17 +50,18 @@ class Readings:
         return context[grid.starts[found[0].first] : grid.ends[found[0].last]]
 
 
-def mean_readings(readers: Sequence[Readings]) -> Readings:
+def mean_readings(readers: Sequence[Readings], unanswerable: bool) -> Readings:
     """Return the ensemble: the mean of the readers' probabilities (Hu et al., 2018, 2.4), on the first one's tokens.
 
-    A reader that could not read a context is left out there.
+    A reader that could not read a context is left out there. "There is no answer" has a share of the probability only
+    where questions may be ``unanswerable``: elsewhere no reader has learned its score, nor does a student learn it.
     """
     first = readers[0]
-    rows = [_mean(readers, row) for row in range(len(first.null))]
+    rows = [_mean(readers, row, unanswerable) for row in range(len(first.null))]
     return Readings([logits for logits, _ in rows], first.grids, np.array([null for _, null in rows], np.float32))
 
 
-def _mean(readers: Sequence[Readings], row: int) -> tuple[FloatArray, float]:
+def _mean(readers: Sequence[Readings], row: int, unanswerable: bool) -> tuple[FloatArray, float]:
     grid = readers[0].grids[row]
     each = [reader for reader in readers if np.isfinite(reader.null[row]) and len(reader.logits[row])]
     if not each or not len(grid):
@@ -67,9 +69,10 @@ def _mean(readers: Sequence[Readings], row: int) -> tuple[FloatArray, float]:
     said = []
     for reader in each:
         tokens = project(reader.logits[row], reader.grids[row], grid)
-        said.append(np.concatenate([tokens, np.full((1, 2), reader.null[row] / 2, np.float32)]))  # no answer comes last
-    mean = mean_logits(said)  # [T + 1, 2]
-    return mean[:-1], float(mean[-1].sum())
+        null = np.full((1, 2), reader.null[row] / 2, np.float32)
+        said.append(np.concatenate([tokens, null]) if unanswerable else tokens)  # no answer comes last
+    mean = mean_logits(said)  # [T, 2], or [T + 1, 2]
+    return (mean[:-1], float(mean[-1].sum())) if unanswerable else (mean, float("-inf"))
 
 
 @dataclass(frozen=True)

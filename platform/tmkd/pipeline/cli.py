@@ -16,6 +16,8 @@ from tmkd.pipeline.help import page, parser
 from tmkd.pipeline.recipe import Recipe, read, with_overrides
 
 Step = Callable[[Any], dict[str, Any]]
+Next = str | Callable[[Recipe], str] | None
+"""What the user would run after a job, or what tells it of a recipe."""
 SWITCHES = ("recipe", "workspace", "fixture", "json", "verbose", "help", "remake", "relabel")
 USER_MISTAKE = 2
 EXIT_STATUS = "exit_status"
@@ -29,7 +31,7 @@ def main(
     job: str,
     what: str,
     step: Step,
-    next_command: str | None,
+    next_command: Next,
     argv: Sequence[str] | None = None,
     own: Mapping[str, str] | None = None,
     shorthand: Mapping[str, str] | None = None,
@@ -40,7 +42,7 @@ def main(
         job: file name of the script, without ``.py``.
         what: what it does, for ``--help``.
         step: takes a `tmkd.pipeline.context.Context` and returns the result that ``--json`` prints.
-        next_command: what the user would run next.
+        next_command: what the user would run next, or what tells it of the recipe.
         argv: the switches; those of this process by default.
         own: switches that only this job has -> their meaning; those given are in `Context.asked`.
         shorthand: switch with a value -> the recipe field that it stands for.
@@ -99,7 +101,7 @@ def overrides_from(rest: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _run(job: str, switches: Any, overrides: dict[str, str], step: Step, next_command: str | None) -> dict[str, Any]:
+def _run(job: str, switches: Any, overrides: dict[str, str], step: Step, next_command: Next) -> dict[str, Any]:
     recipe, source_tree = _recipe(switches, overrides)
     from tmkd.workspace import Workspace
 
@@ -111,7 +113,8 @@ def _run(job: str, switches: Any, overrides: dict[str, str], step: Step, next_co
     from tmkd.pipeline.session import run_job
 
     switches.command = _with_switches(f"python jobs/{job}.py", switches, overrides)
-    command = next_command and _with_switches(next_command, switches, overrides)
+    following = next_command(recipe) if callable(next_command) else next_command
+    command = following and _with_switches(following, switches, overrides)
     return run_job(job, recipe, workspace, step, command, switches)
 
 

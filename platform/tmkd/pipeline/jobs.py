@@ -7,6 +7,7 @@ from typing import Any
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.pipeline.cli import main
 from tmkd.pipeline.context import Context
+from tmkd.pipeline.recipe import Recipe
 
 LABEL_SWITCHES = {
     "plan": "label one shard a teacher and say what the rest will take (see --labelling.*)",
@@ -34,7 +35,7 @@ def train_teachers() -> int:
 def label_corpus() -> int:
     """Run ``jobs/label_corpus.py``."""
     return main("label_corpus", "Let every teacher score the corpus; finished shards are not done again.", _labels,
-                "python jobs/tmkd_pretrain.py", own=LABEL_SWITCHES)  # fmt: skip
+                _first_training, own=LABEL_SWITCHES)  # fmt: skip
 
 
 def tmkd_pretrain() -> int:
@@ -68,6 +69,11 @@ def tmkd_search() -> int:
     return main("tmkd_search", "Search the student that is wanted: its depth, weights and rates (search.*), by trials "
                 "of stage 2 on one stage 1 for all depths; pick from quality against time.", _search, None,
                 shorthand=SEARCH_SHORTHAND)  # fmt: skip
+
+
+def _first_training(recipe: Recipe) -> str:
+    """Return the job of the student's first stage: without a stage 1 that of stage 2."""
+    return f"python jobs/{'tmkd_pretrain' if recipe.pretrain.enabled else 'tmkd_finetune'}.py"
 
 
 def _corpus(context: Context) -> dict[str, Any]:
@@ -159,8 +165,9 @@ def _evaluate(context: Context) -> dict[str, Any]:
     from tmkd.pipeline.student_step import check_start
 
     check_start(context)
-    corpus = ready(context, judged=context.recipe.evaluation.split)
-    return evaluate_spans(context, corpus) if corpus.task == "span" else evaluate_all(context, corpus)
+    if context.recipe.corpus.task == "span":
+        return evaluate_spans(context)
+    return evaluate_all(context, ready(context, judged=context.recipe.evaluation.split))
 
 
 def _compare(context: Context) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus
 from tmkd.pipeline.label_plan import plan_path
 from tmkd.pipeline.labels import ATTENTION_STORE
+from tmkd.pipeline.span_split import other_corpus
 from tmkd.pipeline.teacher_step import JUDGED, is_trained, learned_splits, teacher_model, views_of_one_model
 
 FAULTY = 1
@@ -62,18 +63,27 @@ def forecast_labels(context: Context) -> dict[str, Any]:
 
 def verify_labels(context: Context) -> dict[str, Any]:
     """Audit the label stores of the recipe's teachers; the job's exit status tells whether all is well."""
-    corpus = CorpusManifest.load(context.workspace, context.recipe.corpus.name)
-    if corpus is None:
-        raise UserError(f"corpus {context.recipe.corpus.name}: there is none in {context.workspace.show()}")
+    corpora = _audited(context)
     heading("verify")
     teachers = [*context.recipe.teachers, *([ATTENTION_STORE] if context.recipe.finetune.attention else [])]
-    faults = verify(context.workspace, corpus, list(corpus.splits), teachers)
+    found = {corpus.name: verify(context.workspace, corpus, list(corpus.splits), teachers) for corpus in corpora}
+    faults = [{"corpus": name, **asdict(fault)} for name, each in found.items() for fault in each]
     for fault in faults[:SHOWN_FAULTS]:
-        warn(f"soft_labels/{corpus.name}/{fault.split}/{fault.teacher}/{fault.shard}: {fault.reason}")
+        warn("soft_labels/{corpus}/{split}/{teacher}/{shard}: {reason}".format(**fault))
     if len(faults) > SHOWN_FAULTS:
         note(f"  … and {len(faults) - SHOWN_FAULTS} more; --json lists them all")
     note(f"  {len(faults):,} fault(s) in the soft labels of {', '.join(teachers)}")
-    return {"faults": [asdict(fault) for fault in faults], EXIT_STATUS: FAULTY if faults else 0}
+    return {"faults": faults, EXIT_STATUS: FAULTY if faults else 0}
+
+
+def _audited(context: Context) -> list[CorpusManifest]:
+    """Return the recipe's corpus, and those of its further test files that have been made."""
+    recipe, workspace = context.recipe, context.workspace
+    corpus = CorpusManifest.load(workspace, recipe.corpus.name)
+    if corpus is None:
+        raise UserError(f"corpus {recipe.corpus.name}: there is none in {workspace.show()}")
+    others = [CorpusManifest.load(workspace, other_corpus(recipe, key).name) for key in recipe.evaluation.also]
+    return [corpus, *(other for other in others if other is not None)]
 
 
 def _show(found: list[Forecast]) -> None:

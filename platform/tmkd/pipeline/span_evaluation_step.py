@@ -2,51 +2,73 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from tmkd.corpus.config import PathsConfig
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.evaluation.span_scoring import SpanMeasured, SpanTask, measure_spans
 from tmkd.evaluation.table import ModelRow
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.corpus_step import ensure_corpus
-from tmkd.pipeline.recipe import OtherTest
+from tmkd.pipeline.corpus_step import ensure_corpus, require_split
+from tmkd.pipeline.ready import ready
 from tmkd.pipeline.span_report import lines_of, publish_report
-from tmkd.pipeline.span_split import SpanSplit, read_span_split
+from tmkd.pipeline.span_split import SpanSplit, other_corpus, read_span_split
 from tmkd.pipeline.student_step import ensure_students
-from tmkd.pipeline.teacher_step import ensure_labels, teacher_model
+from tmkd.pipeline.teacher_step import check_answers, ensure_labels, teacher_model
 
 TIMED_PAIRS = 500
 ANSWERS = "answers"
 
 
-def evaluate_spans(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
-    """Judge everything on the recipe's evaluation split; returns what ``--json`` prints."""
+def evaluate_spans(context: Context) -> dict[str, Any]:
+    """Make all that is judged, and judge it on the recipe's evaluation split; returns what ``--json`` prints."""
     name = context.recipe.evaluation.split
-    if not corpus.has_labels(name):
-        raise UserError(f"evaluation.split: the {name} split of corpus {corpus.name} has no golden answers to judge by")
+    others = _ensure_judged(context)
+    context = dataclasses.replace(context, remake=False)  # the corpus has just been made again
+    corpus = ready(context, judged=name)
     students, _ = ensure_students(context, corpus)
-    others = {key: _ensure_other(context, key, test) for key, test in context.recipe.evaluation.also.items()}
+    for other in others.values():
+        ensure_labels(context, other, ("test",))
     with context.step("evaluation", context.report_folder):
         split = read_span_split(context, corpus, name)
         result = publish_report(context, split, _measure(context, corpus, name, split, students, timed=True))
-        result["also"] = {}
-        for key, (other, test) in others.items():
-            split = read_span_split(context, other, "test", key, test.variants)
-            measured = _measure(context, other, "test", split, students, timed=False)
-            result["also"][key] = publish_report(context, split, measured, key)
+        result["also"] = {key: _judge_other(context, key, other, students) for key, other in others.items()}
     return result
 
 
-def _ensure_other(context: Context, key: str, test: OtherTest) -> tuple[CorpusManifest, OtherTest]:
-    """Make a corpus of a further test file, and let every reader label it."""
-    config = context.recipe.corpus
-    changes = {"name": f"{config.name}_{key}", "path": None, "paths": PathsConfig(test=test.path)}
-    corpus = ensure_corpus(context, config.model_copy(update=changes))
-    ensure_labels(context, corpus, ("test",))
-    return corpus, test
+def _ensure_judged(context: Context) -> dict[str, CorpusManifest]:
+    """Make every corpus that is judged and refuse those that cannot be, before anything is trained.
+
+    Returns:
+        Name of a further test file -> its corpus.
+    """
+    corpus, name = ensure_corpus(context), context.recipe.evaluation.split
+    require_split(corpus, name)
+    if not corpus.has_labels(name):
+        raise UserError(f"evaluation.split: the {name} split of corpus {corpus.name} has no golden answers to judge by")
+    check_answers(context, corpus, name)
+    return {key: _ensure_other(context, key) for key in context.recipe.evaluation.also}
+
+
+def _ensure_other(context: Context, key: str) -> CorpusManifest:
+    """Make the corpus of a further test file."""
+    path = context.recipe.evaluation.also[key].path
+    corpus = ensure_corpus(context, other_corpus(context.recipe, key))
+    if not corpus.has_labels("test"):
+        raise UserError(
+            f"evaluation.also.{key}.path: the questions of {path} have no golden answers to judge by; give a file "
+            "with answers"
+        )
+    check_answers(context, corpus, "test", f"evaluation.also.{key}.path ({path})")
+    return corpus
+
+
+def _judge_other(context: Context, key: str, corpus: CorpusManifest, students: Mapping[str, str]) -> dict[str, Any]:
+    variants = context.recipe.evaluation.also[key].variants
+    split = read_span_split(context, corpus, "test", key, variants)
+    return publish_report(context, split, _measure(context, corpus, "test", split, students, timed=False), key)
 
 
 def reader_quality(context: Context, corpus: CorpusManifest, name: str) -> list[ModelRow]:

@@ -64,7 +64,7 @@ def lines_of(context: Context, split: SpanSplit, measured: SpanMeasured) -> list
 
     for teacher, readings in split.readers.items():
         add("teacher", readings, teacher, name=teacher)
-    add("ensemble", mean_readings(list(split.readers.values())), "ensemble")
+    add("ensemble", mean_readings(list(split.readers.values()), context.recipe.reading.unanswerable), "ensemble")
     if "baseline" in measured.readings:
         add("baseline", measured.readings["baseline"], "baseline")
     for stage in ("pretrained", "finetuned"):

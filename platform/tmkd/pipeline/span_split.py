@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tmkd.corpus.config import CorpusConfig, PathsConfig
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.evaluation.span_answers import Readings
 from tmkd.pipeline.context import Context
+from tmkd.pipeline.recipe import Recipe
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
 from tmkd.tasks.span_projection import grids_of
@@ -50,6 +52,12 @@ class SpanSplit:
         """What tells the questions of the judged rows apart: variants of one share it."""
         ids = [self.source_ids[row] for row in self.judged]
         return np.array([key.split("-")[0] if self.variants else key for key in ids], dtype=object)
+
+
+def other_corpus(recipe: Recipe, key: str) -> CorpusConfig:
+    """Return the corpus that a further test file is made into: the recipe's, of that file alone."""
+    paths = PathsConfig(test=recipe.evaluation.also[key].path)
+    return recipe.corpus.model_copy(update={"name": f"{recipe.corpus.name}_{key}", "path": None, "paths": paths})
 
 
 def read_span_split(

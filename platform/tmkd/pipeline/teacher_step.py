@@ -46,8 +46,8 @@ def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:
     """
     trainings = {name: entry.train for name, entry in context.recipe.teachers.items() if entry.train is not None}
     _check_labels(corpus, trainings)
-    if corpus.task == "span" and not context.recipe.reading.unanswerable:
-        _check_answers(context, corpus)
+    if corpus.task == "span":
+        check_answers(context, corpus, "train")
     _train(context, corpus, {name: training for name, training in trainings.items() if training.warm_up is None})
     warmed = {name: training for name, training in trainings.items() if training.warm_up is not None}
     _label(context, corpus, _warming(warmed), (*LEARNED, *held_out(corpus)))
@@ -57,6 +57,19 @@ def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:
 def ensure_labels(context: Context, corpus: CorpusManifest, splits: Sequence[str]) -> None:
     """Let every teacher score the splits; finished shards are not done again."""
     _label(context, corpus, context.recipe.in_order(), splits)
+
+
+def check_answers(context: Context, corpus: CorpusManifest, split: str, where: str = "") -> None:
+    """Questions without an answer must not be left out, nor count as wrong, unseen; ``where`` names the split."""
+    if context.recipe.reading.unanswerable:
+        return
+    shards = [read_answers(context.workspace, corpus.name, split, shard) for shard in corpus.shards(split)]
+    without = sum(answers == [] for shard in shards if shard for answers in shard.answers)
+    if without:
+        raise UserError(
+            f"reading.unanswerable: false, but {without:,} questions of "
+            f"{where or f'the {split} split of {corpus.name}'} have no answer; set it to true"
+        )
 
 
 def _label(context: Context, corpus: CorpusManifest, names: Sequence[str], splits: Sequence[str]) -> None:
@@ -135,17 +148,6 @@ def _check_labels(corpus: CorpusManifest, trainings: Mapping[str, TeacherTrainin
                 f"teachers.{name}.train: corpus {corpus.name} has no golden labels to train on; map "
                 "corpus.columns.label, give train a warm_up from other teachers, or drop it"
             )
-
-
-def _check_answers(context: Context, corpus: CorpusManifest) -> None:
-    """Questions without an answer must not be left out unseen."""
-    shards = [read_answers(context.workspace, corpus.name, "train", shard) for shard in corpus.shards("train")]
-    without = sum(answers == [] for shard in shards if shard for answers in shard.answers)
-    if without:
-        raise UserError(
-            f"reading.unanswerable: false, but {without:,} questions of the train split of {corpus.name} have no "
-            "answer; set it to true"
-        )
 
 
 def _warming(trainings: Mapping[str, TeacherTraining]) -> list[str]:

@@ -173,5 +173,6 @@ class StageRun:
             "steps_per_second": steps / max(seconds, 1e-9),
             "headers_started_anew": self.anew,
             "workers": self.world,
+            "remarks": self.rows.remarks,
             "history": self.history,
         }

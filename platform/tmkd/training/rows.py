@@ -55,6 +55,7 @@ class Rows(ABC, Generic[Shard]):
     def __init__(self, stage: Stage, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, window: int) -> None:
         self.stage = stage
         self.workspace = workspace
+        self.remarks: list[str] = []  # what the user should be told of the rows, once the stage is trained
         self.template = Template.of(tokenizer, 2)
         self.features = Features(self.template, stage.max_length)
         self.tokens = TokenCache(workspace, stage.corpus, stage.fingerprints, tokenizer)

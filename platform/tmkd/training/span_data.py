@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 import torch
+from transformers import PreTrainedTokenizerBase
 
 from tmkd.objectives.span_terms import SpanTargets
 from tmkd.soft_labels.golden import golden_path, read_answers
@@ -20,8 +21,8 @@ from tmkd.tasks.windows import window_around, windows
 from tmkd.training.order import RowRefs
 from tmkd.training.rows import MicroBatch, Rows, gather
 from tmkd.training.span_signals import Said, maps_of, readers_of
-from tmkd.training.stage import Reading
-from tmkd.workspace import corpus_folder
+from tmkd.training.stage import Reading, Stage
+from tmkd.workspace import Workspace, corpus_folder
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float32]
@@ -69,6 +70,10 @@ class SpanRows(Rows[SpanShard]):
     A context longer than the model reads is seen through the window that has most text around its golden answer, or,
     without one, around what the readers hold for the answer. So a row is one example, however long its context.
     """
+
+    def __init__(self, stage: Stage, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, window: int) -> None:
+        super().__init__(stage, workspace, tokenizer, window)
+        self._misfits: dict[str, tuple[int, int]] = {}  # shard -> golden answers in no window, and in all
 
     @property
     def reading(self) -> Reading:
@@ -118,20 +123,35 @@ class SpanRows(Rows[SpanShard]):
         answers = read_answers(self.workspace, stage.corpus, stage.split, shard)
         if answers is not None:
             check_ids(ids, answers.ids, self.workspace.show(golden_path(stage.corpus, stage.split, shard)))
+        judged = answers.answers if answers is not None else [None] * len(ids)
         texts = self._texts(shard) if self.reading.confusing else [""] * len(ids)
         maps = maps_of(stage, self.workspace, self.tokens.folder, shard, ids) if self.reading.attention else None
         asked = _cut(question, [(0, min(n, self.reading.max_question_tokens)) for n in question.lengths])
         rows, usable = [], []
         for row in range(len(ids)):
             grid = Grid(starts.row(row).astype(np.int64), ends.row(row).astype(np.int64))
-            golden = answers.answers[row] if answers is not None else None
             says = {name: reader.on(row, grid) for name, reader in readers.items()}
-            found = self._row(grid, len(asked.row(row)), golden, says, texts[row])
+            found = self._row(grid, len(asked.row(row)), judged[row], says, texts[row])
             if maps is not None:
                 found = replace(found, attention=maps.row(row)[slice(*found.window)])
             rows.append(found)
             usable.append(self._is_usable(found, says))
+        if stage.golden and stage.split != "validation":  # where nothing is learned anyway
+            self._count_misfits(shard, [row for row, golden in zip(rows, judged, strict=True) if golden])
         return SpanShard(asked, _cut(context, [row.window for row in rows]), rows, np.array(usable, dtype=np.float32))
+
+    def _count_misfits(self, shard: str, answered: Sequence[SpanRow]) -> None:
+        """Remark, once every shard has been read, of golden answers that are in no window: nobody learns them."""
+        is_new = shard not in self._misfits  # later epochs read it again
+        self._misfits[shard] = sum(row.golden == NOWHERE for row in answered), len(answered)
+        if not is_new or len(self._misfits) < len(self.stage.shards):
+            return
+        misfits, golden = (sum(counts) for counts in zip(*self._misfits.values(), strict=True))
+        if misfits:
+            self.remarks.append(
+                f"{misfits:,} of {golden:,} golden answers do not fit into a window and are not learned; raise "
+                f"{_keys(self.stage)}"
+            )
 
     def _row(
         self, grid: Grid, asked: int, golden: list[dict[str, int | str]] | None, says: Mapping[str, Said], text: str
@@ -191,6 +211,14 @@ def _looks(rows: Sequence[SpanRow], length: int, before: int) -> dict[str, torch
         "question": torch.from_numpy(question),
         "attention": torch.from_numpy(attention),
     }
+
+
+def _keys(stage: Stage) -> str:
+    """Return the recipe's keys for how much of a context the model of a stage reads."""
+    if not stage.name.startswith("teacher-"):
+        return "student.max_length (or reading.overlap)"
+    teacher = f"teachers.{stage.name.removeprefix('teacher-')}"
+    return f"{teacher}.max_length (or {teacher}.overlap)"
 
 
 def _answer_tokens(grid: Grid, golden: list[dict[str, int | str]] | None) -> tuple[int, int] | None:

@@ -54,7 +54,7 @@ def recipe(folder: Path) -> list[str]:
         "student": {"pooling": "match"},
     }
     (folder / "small.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
-    return ["--recipe", str(folder / "small.yaml"), "--fixture", "--pretrain.epochs", "20"]
+    return ["--recipe", str(folder / "small.yaml"), "--fixture", "--pretrain.epochs", "12"]
 
 
 @pytest.fixture(scope="module")

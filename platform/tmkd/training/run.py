@@ -52,10 +52,11 @@ def train(
     missing = [stage for stage in stages if finished(workspace, stage) is None]
     if missing:
         _fit(stages, config, workspace, run, label, board)
-    for stage in missing:
-        for remark in _note(workspace, stage).get("remarks", []):
+    notes = [_note(workspace, stage) for stage in stages]
+    for stage, note in zip(stages, notes, strict=True):
+        for remark in note.get("remarks", []) if stage in missing else ():
             warn(f"{stage.name}: {remark}")
-    return [_note(workspace, stage) for stage in stages]
+    return notes
 
 
 def _fit(
@@ -70,22 +71,18 @@ def _fit(
     from ray.train.torch import TorchTrainer
 
     cpus, gpus = worker_resources(config)
+    alone = bool(os.environ.get(LOOPBACK))  # this machine's own cluster, which nobody joins and nothing is taken from
     room = cluster_size()[0]
-    if os.environ.get(LOOPBACK) and config.workers * cpus > room:
+    if alone and config.workers * cpus > room:
         raise UserError(
             f"training.workers: {config.workers} workers of {cpus:g} CPU(s) do not fit into this machine's {room:g}; "
             "use fewer, or a cluster (RAY_ADDRESS)"
         )
     name = f"{stages[-1].name}-{fingerprint([stage.identity() for stage in stages])}"  # the same when called again
     task, steps = board or (f"{run}/{name}", 0.0)
-    alone = bool(os.environ.get(LOOPBACK))  # this machine's own cluster, which nobody joins and nothing is taken from
     plan = Plan(tuple(stages), config, workspace, task, part=name, steps_of_all=steps, heeds_notices=not alone)
     where = config.placement.options("training")
-    os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
-    if not ASKED_FOR:
-        os.environ[HEALTH_CHECK] = QUICK_S if plan.steps < LONG_STEPS else PATIENT_S
-    if alone:  # save the process that would watch
-        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+    _tell_ray_train(plan, alone)
     trainer = TorchTrainer(
         worker,
         train_loop_config={"plan": cloudpickle.dumps(plan), "threads": _threads(config, cpus, gpus)},
@@ -108,6 +105,15 @@ def _fit(
         except TrainingFailedError as error:
             raise _cause(error) from None
     workspace.delete(f"runs/{run}/{name}")  # finished: the model folder says all
+
+
+def _tell_ray_train(plan: Plan, alone: bool) -> None:
+    """Set what Ray Train reads from the environment when a fit starts; what the user has set stays."""
+    os.environ.setdefault("RAY_TRAIN_ENABLE_PRINT_PATCH", "0")
+    if not ASKED_FOR:
+        os.environ[HEALTH_CHECK] = QUICK_S if plan.steps < LONG_STEPS else PATIENT_S
+    if alone:  # save the process that would watch for nodes that go
+        os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
 
 
 def _cause(error: Exception) -> Exception:

@@ -73,8 +73,9 @@ def train_side_by_side(
 def lanes(config: EngineConfig) -> int:
     """Return how many sets of workers the cluster has room for at once; at least one."""
     cpus, gpus = worker_resources(config)
-    most = in_reach()
-    room = [most["CPU"] / (cpus * config.workers), *([most["GPU"] / (gpus * config.workers)] if gpus else [])]
+    most = in_reach()  # names neither where a head computes nothing and no node has come yet
+    wanted = {"CPU": cpus, **({"GPU": gpus} if gpus else {})}
+    room = [most.get(name, 0.0) / (amount * config.workers) for name, amount in wanted.items()]
     return max(1, int(min(room)))
 
 

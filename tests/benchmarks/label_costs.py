@@ -1,9 +1,10 @@
 """What labelling costs beside the forward pass: tokenising, reading, writing, bad rows, bytes on disk.
 
-    python tests/benchmarks/label_costs.py [--pairs 6000] [--workspace DIR]
+    python tests/benchmarks/label_costs.py [--pairs 6000] [--repeat 3] [--workspace DIR]
 
 Three rerankers of one vocabulary (the default base, 6 layers x 384) label the same real pairs one after the other; then
-one of them labels them with a tenth of the rows poisoned (a token without an embedding, one whose embedding is NaN).
+one of them labels them clean and with a tenth of the rows poisoned (a token without an embedding, one whose embedding
+is NaN), in turn, so that a slow minute of the machine hits both.
 The last line on stdout is the result as JSON.
 """
 
@@ -37,10 +38,11 @@ POISONED_EVERY = 10
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--pairs", type=int, default=6000)
+    parser.add_argument("--repeat", type=int, default=3, help="turns of clean and poisoned rows")
     parser.add_argument("--workspace", default=None)
     switches = parser.parse_args()
     root = switches.workspace or tempfile.mkdtemp(prefix="tmkd-label-costs-")
-    bench = SimpleNamespace(workspace=root, pairs=switches.pairs, recipe="docs", shard_rows=500)
+    bench = SimpleNamespace(workspace=root, pairs=switches.pairs, recipe="docs", shard_rows=500, repeat=switches.repeat)
     prepare(bench)
     workspace = Workspace(root)
     corpus = CorpusManifest.load(workspace, load_name(bench))
@@ -89,19 +91,26 @@ def poison(bench: Any, workspace: Workspace, corpus: CorpusManifest) -> dict[str
     weights = load_file(folder / "model.safetensors")
     weights["bert.embeddings.word_embeddings.weight"][tokenizer.convert_tokens_to_ids(BROKEN)] = float("nan")
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    clean = label(workspace, corpus, "clean", folder)
     bad = poisoned_copy(workspace, corpus)
-    found = label(workspace, bad, "poisoned", folder)
-    rejected = sum(rejected for _, rejected in found.counts("unlabeled", "poisoned").values())
-    before = sum(rejected for _, rejected in clean.counts("unlabeled", "clean").values())
-    rate = {name: each.pairs / each.scoring for name, each in (("clean", clean), ("poisoned", found))}
+    each = []
+    for turn in range(bench.repeat):
+        clean = label(workspace, corpus, f"clean{turn}", folder)
+        each.append((clean, label(workspace, bad, f"poisoned{turn}", folder)))
+    rates = [[done.pairs / done.scoring for done in turn] for turn in each]
+    good, spoilt = np.mean(rates, axis=0)
     return {
         "poisoned": {
-            "rows": -(-found.pairs // POISONED_EVERY), "rejected": rejected, "rejected before": before,
-            "pairs/s of a model, clean": rate["clean"], "poisoned": rate["poisoned"],
-            "poisoned / clean": rate["poisoned"] / rate["clean"],
+            "rows": -(-corpus.rows("unlabeled") // POISONED_EVERY),
+            "rejected": [rejected(done, f"poisoned{k}") for k, (_, done) in enumerate(each)],
+            "rejected of the clean rows": [rejected(done, f"clean{k}") for k, (done, _) in enumerate(each)],
+            "pairs/s of a model, clean": good, "poisoned": spoilt, "poisoned / clean": spoilt / good,
+            "each turn": [poisoned / clean for clean, poisoned in rates],
         }
     }  # fmt: skip
+
+
+def rejected(done: Done, teacher: str) -> int:
+    return sum(rows for _, rows in done.counts("unlabeled", teacher).values())
 
 
 def poisoned_copy(workspace: Workspace, corpus: CorpusManifest) -> CorpusManifest:

@@ -14,7 +14,7 @@ from job_runner import run, write_pairs
 
 from tmkd.pipeline.cells import cell_recipes, cells
 from tmkd.pipeline.preflight import check_models
-from tmkd.pipeline.recipe import load, shipped
+from tmkd.pipeline.recipe_files import load, shipped
 
 RUN_ELSEWHERE = {
     "docs": "test_docs_recipe.py",

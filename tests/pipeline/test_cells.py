@@ -7,7 +7,8 @@ import pytest
 from tmkd.errors import UserError
 from tmkd.pipeline.cells import Cell, cell_recipes, cells, teachers_of_seed, usual_cell
 from tmkd.pipeline.compare_recipe import COMPARED, CompareRecipe
-from tmkd.pipeline.recipe import Recipe, load
+from tmkd.pipeline.recipe import Recipe
+from tmkd.pipeline.recipe_files import load
 
 
 def recipe(**overrides: str) -> Recipe:

@@ -10,7 +10,8 @@ from tmkd.config import describe
 from tmkd.errors import UserError
 from tmkd.pipeline.cli import INTERRUPTED, USER_MISTAKE, main, overrides_from
 from tmkd.pipeline.help import parser
-from tmkd.pipeline.recipe import Recipe, shipped
+from tmkd.pipeline.recipe import Recipe
+from tmkd.pipeline.recipe_files import shipped
 
 
 def run(*argv: str) -> int:

@@ -8,7 +8,8 @@ import yaml
 from tmkd.config import apply_overrides, parse
 from tmkd.errors import UserError
 from tmkd.pipeline.fixture import shrink
-from tmkd.pipeline.recipe import Recipe, load, read, shipped
+from tmkd.pipeline.recipe import Recipe
+from tmkd.pipeline.recipe_files import load, read, shipped
 
 TEACHER = {"model": "some/model"}
 NEEDED = {"pairs": {"corpus.path": "pairs.tsv"}}  # what only the user can say

@@ -13,7 +13,8 @@ from tmkd.config import apply_overrides, parse
 from tmkd.console import console, note, quiet_libraries, warn
 from tmkd.errors import UserError, nearest
 from tmkd.pipeline.help import page, parser
-from tmkd.pipeline.recipe import Recipe, read, with_overrides
+from tmkd.pipeline.recipe import Recipe
+from tmkd.pipeline.recipe_files import read, with_overrides
 
 Step = Callable[[Any], dict[str, Any]]
 Next = str | Callable[[Recipe], str] | None

@@ -27,7 +27,7 @@ class SpanSplit:
     Attributes:
         title: how users are shown it.
         where: folder of its report.
-        variants: see `tmkd.pipeline.recipe.OtherTest`.
+        variants: see `tmkd.pipeline.evaluation_recipe.OtherTest`.
         source_ids: the user's keys.
         questions, contexts: texts.
         references: legal answers; [] where there is none, None where nobody has judged.

@@ -103,10 +103,11 @@ class Nodes:
 
     def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
-            if line.startswith("{"):
-                return json.loads(line)
-        raise RuntimeError("the cluster has ended")
+        line = self._process.stdout.readline()
+        if not line:
+            raise RuntimeError("the cluster has ended")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
 
 
 @contextmanager
@@ -139,6 +140,8 @@ def main() -> None:
     import ray
     from ray.cluster_utils import Cluster
 
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # Ray prints on stdout when a node dies, from another thread
     with socket.socket() as free:  # the usual port is that of any other Ray on this machine
         free.bind(("", 0))
         agent = {"dashboard_agent_listen_port": free.getsockname()[1]}
@@ -146,7 +149,7 @@ def main() -> None:
     cluster = Cluster(head_node_args={"num_cpus": 0, **shown, **agent}, initialize_head=True)
     members: dict[str, list[Any]] = {}
     ray.init(address=cluster.address, log_to_driver=False)
-    print(json.dumps({"dashboard": cluster.webui_url}), flush=True)
+    print(json.dumps({"dashboard": cluster.webui_url}), file=answers, flush=True)
     for line in sys.stdin:
         what = json.loads(line)
         there, answer = members.setdefault(what["kind"], []), {}
@@ -159,7 +162,7 @@ def main() -> None:
             _give_notice(cluster.address, there[0].node_id, what["seconds"])
         else:
             answer = {"cpus": _used(ray, {node.node_id for node in there})}
-        print(json.dumps(answer), flush=True)
+        print(json.dumps(answer), file=answers, flush=True)
     ray.shutdown()
     cluster.shutdown()
 

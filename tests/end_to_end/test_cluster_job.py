@@ -12,6 +12,8 @@ import yaml
 from job_runner import write_pairs
 
 from many_nodes import ROOT, many_nodes, wait_for
+from s3_server import s3_bucket
+from tmkd.workspace import Workspace
 
 JOB = "tmkd_pretrain"
 PATIENCE_S = 600.0
@@ -136,6 +138,20 @@ def test_a_notice_that_a_node_goes_is_answered_with_a_checkpoint(nodes, story, t
         screen, _ = job.communicate()
     assert job.returncode == 0, screen
     assert '"resumed_at": 0' not in (tmp_path / "fixture/students/small/pretrained/stage.json").read_text()
+
+
+@pytest.mark.slow
+def test_nodes_may_share_a_workspace_in_an_object_store(story, tmp_path) -> None:
+    with s3_bucket() as (uri, _), many_nodes(teachers=2, training=2, reading=1) as nodes:
+        done = nodes.submit(*recipe(tmp_path), "--workspace", uri, job=JOB)
+        assert done.returncode == 0, done.stdout
+        root = Workspace.open(f"{uri}/fixture")
+        folder = "soft_labels/small/unlabeled/t"
+        found = {name: root.read_bytes(f"{folder}/{name}") for name in root.list(folder, suffix=".parquet")}
+        weights = root.read_bytes("students/small/pretrained/model.safetensors")
+    calm = story.calm / "fixture"
+    assert found == {path.name: path.read_bytes() for path in (calm / folder).glob("part-*.parquet")} and found
+    assert weights == (calm / "students/small/pretrained/model.safetensors").read_bytes()
 
 
 def test_a_mistake_is_the_job_s_failure(nodes, tmp_path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from dataclasses import dataclass
@@ -119,7 +120,7 @@ def test_a_stopped_job_goes_on_when_it_is_submitted_again(nodes, story, tmp_path
     again = nodes.submit(*words, job=JOB)
     assert again.returncode == 0, again.stdout
     assert labels(tmp_path) == labels(story.calm) and there.items() <= labels(tmp_path).items()
-    assert "shard(s) done before" in again.stdout
+    assert re.search(r"shard\(s\) (done before|are labelled already)", again.stdout)  # all, if the stop took long
 
 
 @pytest.mark.slow

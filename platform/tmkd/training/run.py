@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import cloudpickle
 import ray
@@ -18,6 +18,9 @@ from tmkd.training.entry import worker
 from tmkd.training.plan import Plan, finished
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace, fingerprint
+
+if TYPE_CHECKING:
+    from ray.train.torch import TorchTrainer
 
 HEALTH_CHECK = "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"
 ASKED_FOR = HEALTH_CHECK in os.environ
@@ -67,10 +70,9 @@ def _fit(
     label: str,
     board: tuple[str, float] | None,
 ) -> None:
-    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig, TrainingFailedError
-    from ray.train.torch import TorchTrainer
+    from ray.train import TrainingFailedError
 
-    cpus, gpus = worker_resources(config)
+    cpus, _ = worker_resources(config)
     alone = bool(os.environ.get(LOOPBACK))  # this machine's own cluster, which nobody joins and nothing is taken from
     room = cluster_size()[0]
     if alone and config.workers * cpus > room:
@@ -81,9 +83,25 @@ def _fit(
     name = f"{stages[-1].name}-{fingerprint([stage.identity() for stage in stages])}"  # the same when called again
     task, steps = board or (f"{run}/{name}", 0.0)
     plan = Plan(tuple(stages), config, workspace, task, part=name, steps_of_all=steps, heeds_notices=not alone)
-    where = config.placement.options("training")
     _tell_ray_train(plan, alone)
-    trainer = TorchTrainer(
+    trainer = _trainer(plan, run)
+    with nullcontext() if board else watch_progress(task, label, plan.steps, "steps"):
+        try:
+            trainer.fit()
+        except TrainingFailedError as error:
+            raise _cause(error) from None
+    workspace.delete(f"runs/{run}/{name}")  # finished: the model folder says all
+
+
+def _trainer(plan: Plan, run: str) -> TorchTrainer:
+    """Return the fit of a plan's stages: who trains them, where, and where their checkpoints lie."""
+    from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
+    from ray.train.torch import TorchTrainer
+
+    config = plan.engine
+    cpus, gpus = worker_resources(config)
+    where = config.placement.options("training")
+    return TorchTrainer(
         worker,
         train_loop_config={"plan": cloudpickle.dumps(plan), "threads": _threads(config, cpus, gpus)},
         scaling_config=ScalingConfig(
@@ -93,18 +111,12 @@ def _fit(
             **where,
         ),
         run_config=RunConfig(
-            name=name,
-            storage_path=workspace.show(f"runs/{run}"),
+            name=plan.part,
+            storage_path=plan.workspace.show(f"runs/{run}"),
             failure_config=FailureConfig(max_failures=config.max_failures),
             checkpoint_config=CheckpointConfig(num_to_keep=2),
         ),
     )
-    with nullcontext() if board else watch_progress(task, label, plan.steps, "steps"):
-        try:
-            trainer.fit()
-        except TrainingFailedError as error:
-            raise _cause(error) from None
-    workspace.delete(f"runs/{run}/{name}")  # finished: the model folder says all
 
 
 def _tell_ray_train(plan: Plan, alone: bool) -> None:

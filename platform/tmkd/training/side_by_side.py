@@ -61,13 +61,20 @@ def train_side_by_side(
             (done, *_), _ = ray.wait(list(running), num_returns=1)
             unit, reason = running.pop(done), _reason(done)
             left = [chain for chain in unit if not is_done([chain])] if reason else []
-            if len(groups := _groups(left)) > 1:
-                waiting.extend(groups)
-            elif len(left) > 1 and finished(workspace, left[0][0]) is not None:
-                waiting.extend([chain] for chain in left)
-            else:
+            smaller = _smaller(left, workspace)
+            waiting.extend(smaller)
+            if not smaller:
                 failed |= {chain[-1].output: str(reason) for chain in left}
     return failed
+
+
+def _smaller(left: Unit, workspace: Workspace) -> list[Unit]:
+    """Return the units to try what failed in, so that one failure takes no other with it; none if there are none."""
+    if len(groups := _groups(left)) > 1:
+        return groups
+    if len(left) > 1 and finished(workspace, left[0][0]) is not None:
+        return [[chain] for chain in left]
+    return []
 
 
 def lanes(config: EngineConfig) -> int:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+import shlex
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -9,7 +13,7 @@ from tmkd.config import apply_overrides, parse
 from tmkd.errors import UserError
 from tmkd.pipeline.fixture import shrink
 from tmkd.pipeline.recipe import Recipe
-from tmkd.pipeline.recipe_files import load, read, shipped
+from tmkd.pipeline.recipe_files import RECIPES, load, read, shipped
 
 TEACHER = {"model": "some/model"}
 NEEDED = {"pairs": {"corpus.path": "pairs.tsv"}}  # what only the user can say
@@ -30,6 +34,26 @@ def test_every_shipped_recipe_is_valid_and_named_after_its_file(name: str) -> No
     recipe = load(name, NEEDED.get(name, {}))
     assert recipe.name == name and recipe.teachers
     assert set(recipe.in_order()) == set(recipe.teachers)
+
+
+def switches_told_in(recipe_file: Path) -> list[dict[str, str]]:
+    """Return the runs of ``--key value`` switches in a recipe's comments."""
+    told = " ".join(line.lstrip("# ") for line in recipe_file.read_text().splitlines() if line.startswith("#"))
+    runs = re.findall(r"""(?:--[a-z]+\.[\w.]+ (?:"[^"]*"|[^\s)]+)\s*)+""", told)
+    words = [shlex.split(run) for run in runs]
+    return [dict(zip((key.lstrip("-") for key in some[::2]), some[1::2], strict=True)) for some in words]
+
+
+TOLD = [(file.stem, switches) for file in sorted(RECIPES.glob("*.yaml")) for switches in switches_told_in(file)]
+
+
+@pytest.mark.parametrize(("name", "switches"), TOLD, ids=lambda value: value if isinstance(value, str) else "switches")
+def test_switches_that_a_recipe_s_comments_tell_of_are_taken(name: str, switches: dict[str, str]) -> None:
+    load(name, NEEDED.get(name, {}) | switches)
+
+
+def test_recipes_tell_of_switches() -> None:
+    assert {name for name, _ in TOLD} >= {"mnli", "mrpc", "qnli", "rte", "snli"}
 
 
 @pytest.mark.parametrize("name", shipped())

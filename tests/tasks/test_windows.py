@@ -36,8 +36,17 @@ def test_the_window_with_most_context_on_the_scarcer_side_speaks() -> None:
     spans = windows(10, 6, 4)  # 0-5, 2-7, 4-9
     assert spans.tolist() == [[0, 6], [2, 8], [4, 10]]
     assert speakers(spans, 10).tolist() == [0, 0, 0, 0, 1, 1, 2, 2, 2, 2]
-    by_hand = [max(range(3), key=lambda w: (min(t - spans[w][0], spans[w][1] - 1 - t), -w)) for t in range(10)]
-    assert speakers(spans, 10).tolist() == by_hand
+
+
+@pytest.mark.parametrize(("tokens", "room", "overlap"), [(10, 6, 4), (200, 50, 20), (203, 50, 45)])
+def test_every_token_s_speaker_is_the_one_found_by_looking_at_all_windows(tokens: int, room: int, overlap: int) -> None:
+    spans = windows(tokens, room, overlap)
+
+    def scarcer_side(window: int, token: int) -> int:
+        return min(token - spans[window][0], spans[window][1] - 1 - token)
+
+    looked_at = [max(range(len(spans)), key=lambda w, t=t: (scarcer_side(w, t), -w)) for t in range(tokens)]
+    assert speakers(spans, tokens).tolist() == looked_at
 
 
 def test_merged_scores_are_those_of_the_speakers() -> None:

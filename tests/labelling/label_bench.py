@@ -14,6 +14,8 @@ from tmkd.workspace import Workspace
 
 SHARDS = {"train": 9, "dev": 1}
 ROWS = 60
+ONE_ACTOR = {"actors": 1}
+"""What tests label with unless they say otherwise: a second actor is another five seconds of imports."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,10 @@ class Bench:
         **options: Any,
     ) -> LabelReport:
         folder = model or self.model
-        settings = {"model": str(folder), "max_length": 32, "precision": "fp32", "batch_tokens": 64} | options
+        settings: dict[str, Any] = {
+            "model": str(folder), "max_length": 32, "precision": "fp32", "batch_tokens": 64, "resources": ONE_ACTOR,
+        }  # fmt: skip
+        settings |= options
         teachers = {"t": TeacherConfig(**settings)}
         return label_corpus(self.workspace, self.corpus, list(splits), teachers, folder, relabel, requeue)["t"]
 

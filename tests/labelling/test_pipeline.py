@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from label_bench import ONE_ACTOR
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -137,7 +138,10 @@ def test_a_corpus_shard_that_cannot_be_read_is_named(bench) -> None:
 
 def test_views_of_one_model_together_give_the_bytes_of_each_alone(bench, tmp_path) -> None:
     folder = bert_base(tmp_path / "base")
-    options = {"model": str(folder), "kind": "bi_encoder", "max_length": 32, "precision": "fp32", "batch_tokens": 64}
+    options = {
+        "model": str(folder), "kind": "bi_encoder", "max_length": 32, "precision": "fp32", "batch_tokens": 64,
+        "resources": ONE_ACTOR,
+    }  # fmt: skip
     teachers = {
         "whole": TeacherConfig(**options),
         "words": TeacherConfig(**options, question_pattern=r"(\w+ \w+)"),

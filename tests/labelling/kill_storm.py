@@ -103,6 +103,7 @@ from pathlib import Path
 import label_bench
 label_bench.SHARDS = {{"train": {shards}}}
 label_bench.ROWS = {rows}
-label_bench.make_bench(Path({str(workspace)!r}), Path({str(model)!r})).label(splits=("train",), resources={{"actors": 2}})
+bench = label_bench.make_bench(Path({str(workspace)!r}), Path({str(model)!r}))
+bench.label(splits=("train",), resources={{"actors": 2}})
 """
     return [sys.executable, "-c", code]

@@ -104,7 +104,7 @@ def judge(
         title=recipe.run_name, corpus=corpus.name, measure=recipe.compare.measure, rows=int((first.labels >= 0).sum()),
         questions=len(np.unique(questions)), seeds=list(splits), lines=lines,
         pairs=_pairs(comparison, [ENSEMBLE, *answers.cells]),
-        findings=findings(comparison, {**{name: name for name in answers.cells}, **_of_claims(answers.cells, usual)}),
+        findings=findings(comparison, of_claims(answers.cells, usual)),
         agreement=_agreement(first),
         regressions=_regressions(first, everyone[student][0], ensemble, corpus.classes), regressions_of=student,
         cost=_cost(context, corpus, answers.cells, list(splits)), command=context.command,
@@ -181,10 +181,11 @@ def _pairs(comparison: Comparison, names: Sequence[str]) -> list[Pair]:
     return [Pair(*names, difference, p) for (names, difference), p in zip(found.items(), corrected, strict=True)]
 
 
-def _of_claims(cells: Mapping[str, Cell], usual: Cell) -> dict[str, str]:
-    """Return how claims call the usual cells of TMKD by depth and alpha -> how this comparison calls them."""
-    found = {}
-    for name, cell in cells.items():
+def of_claims(cells: Mapping[str, Cell], usual: Cell) -> dict[str, str]:
+    """Return how the paper's claims call cells -> how this comparison, in which something else may be usual, does."""
+    found = {cell.name(dataclasses.replace(usual, student="encoder")): name for name, cell in cells.items()}
+    encoders = {name: cell for name, cell in cells.items() if cell.student == "encoder"}
+    for name, cell in encoders.items():
         if cell == dataclasses.replace(usual, layers=cell.layers, regime="tmkd"):
             found[f"tmkd · {cell.layers} layer{'s' if cell.layers != 1 else ''}"] = name
         if cell == dataclasses.replace(usual, alpha=cell.alpha, regime="tmkd"):

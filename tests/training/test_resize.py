@@ -36,15 +36,11 @@ def train_in_turns(world, run: str, zero: int, turns: list[tuple[int, int | None
             train([todo], config, world.workspace, run, run)
 
 
-AN_EIGHTH_OF_A_STEP = 1.25e-4
-"""Of a learning rate of 1e-3: so far off is what is joined of ZeRO-3's parts; why is not known."""
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize(("zero", "within"), [(1, 1e-5), (2, 1e-5), (3, AN_EIGHTH_OF_A_STEP)])
-def test_two_workers_then_one_then_two(world, ray_session, zero: int, within: float) -> None:
+@pytest.mark.parametrize("zero", [1, 2, 3])
+def test_two_workers_then_one_then_two(world, ray_session, zero: int) -> None:
     train_in_turns(world, f"turns-{zero}", zero, [(2, 5), (1, 9), (2, None)])
     train_in_turns(world, f"whole-{zero}", zero, [(2, None)])
     assert note(world, stage(world, f"students/turns-{zero}", schedule=schedule(max_steps=STEPS)))["resumed_at"] == 8
     turns, whole = (weights(world, f"students/{name}-{zero}") for name in ("turns", "whole"))
-    assert furthest(turns, whole, UNDETERMINED) < within
+    assert furthest(turns, whole, UNDETERMINED) < 1e-5

@@ -6,6 +6,7 @@ as DeepSpeed's universal checkpoint (Lian et al., 2024).
 
 from __future__ import annotations
 
+import copy
 import json
 import subprocess
 import sys
@@ -56,18 +57,36 @@ def read(engine: Any, stage: str, folder: str) -> tuple[int, dict[str, list[list
         return 0, {}
     if engine.zero_optimization() and progress["workers"] != engine.dp_world_size:
         with _joined(folder) as whole:
-            _load(engine, whole, universal=True)
+            _load_joined(engine, whole)
     else:
         _load(engine, folder)
     return int(progress["step"]), progress["history"]
 
 
-def _load(engine: Any, folder: str, universal: bool = False) -> None:
-    engine._config.load_universal_checkpoint = universal  # read when it loads; its setting is for whole runs
+def _load(engine: Any, folder: str) -> None:
+    engine.load_checkpoint(folder, tag=TAG, load_module_strict=False)
+
+
+def _load_joined(engine: Any, folder: str) -> None:
+    decays = [group["weight_decay"] for group in engine.optimizer.param_groups]
+    engine._config.load_universal_checkpoint = True  # read when it loads; its setting is for whole runs
     try:
-        engine.load_checkpoint(folder, tag=TAG, load_module_strict=False)
+        _load(engine, folder)
     finally:
         engine._config.load_universal_checkpoint = False
+    _set_apart(engine.optimizer, decays)
+
+
+def _set_apart(optimizer: Any, decays: list[float]) -> None:
+    """Undo what DeepSpeed's ZeRO 3 makes one of when it loads a joined checkpoint.
+
+    Every group has been given the first one's weight decay, and all states one tensor to count their steps, which each
+    of them would add to.
+    """
+    for group, decay in zip(optimizer.param_groups, decays, strict=True):
+        group["weight_decay"] = decay
+    for state in optimizer.optimizer.state.values():
+        state["step"] = copy.deepcopy(state["step"])
 
 
 @contextmanager

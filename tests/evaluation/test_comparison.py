@@ -63,6 +63,33 @@ def test_p_values_of_equal_models_are_spread_evenly() -> None:
     assert 1 <= below <= 12
 
 
+def test_rows_count_alike_whatever_question_they_are_of() -> None:
+    """Questions of one, two and three candidates: the estimate is the mean over rows."""
+    ids = np.repeat([f"q{index}" for index in range(60)], np.tile([1, 2, 3], 20))
+    rng = np.random.default_rng(11)
+    one, two = (rng.random((SEEDS, len(ids))) < share for share in (0.9, 0.6))
+    found = Comparison({"a": Judged(one.astype(float)), "b": Judged(two.astype(float))}, ids, 1000).difference("a", "b")
+    assert found.interval.estimate == pytest.approx(one.mean() - two.mean())
+    assert found.over_questions.estimate == pytest.approx(one.mean() - two.mean())
+
+
+def test_a_model_without_seeds_is_the_same_for_all_seeds_of_another() -> None:
+    fixed, seeded = Judged(right(0.6, 12).scores[:1]), right(0.9, 13)
+    thrice = Judged(np.repeat(fixed.scores, SEEDS, axis=0))
+    found = Comparison({"seeded": seeded, "fixed": fixed, "thrice": thrice}, IDS, 1000)
+    assert found.difference("seeded", "fixed") == found.difference("seeded", "thrice")
+
+
+def test_seeds_that_differ_take_away_what_questions_alone_would_show() -> None:
+    """Two points between the means, and seeds that are eight points apart."""
+    rng = np.random.default_rng(14)
+    shares = {"a": (0.78, 0.86, 0.82), "b": (0.84, 0.76, 0.80)}
+    models = {name: Judged((rng.random((4000, 3)) < seeds).T.astype(float)) for name, seeds in shares.items()}
+    found = Comparison(models, np.arange(4000).astype(str), 2000).difference("a", "b")
+    assert found.p_over_questions < 0.05 < found.p
+    assert found.interval.low < 0 < found.over_questions.low
+
+
 def test_pairs_name_the_better_one_first(found: Comparison) -> None:
     pairs = found.pairs(["poor", "good", "as good"])
     assert len(pairs) == 3

@@ -12,8 +12,11 @@ from numpy.typing import NDArray
 from tmkd.evaluation.intervals import Interval
 from tmkd.evaluation.questions import Ids, question_codes
 from tmkd.evaluation.significance import mcnemar
+from tmkd.evaluation.two_way import two_way
 
 RESAMPLES = 10_000
+RESAMPLES_A_PAIR = 100
+"""At least so many where pairs are corrected together: the least p times all pairs is to be well below 0.05."""
 BLOCK = 4_000_000
 
 
@@ -53,13 +56,17 @@ class Difference:
     """One model's mean score less another's, on the same questions.
 
     Attributes:
-        interval: 95 %, paired bootstrap over questions.
-        p: two-sided, of the same bootstrap: that there is no difference.
+        interval: 95 %, over questions and seeds (`tmkd.evaluation.two_way`).
+        p: two-sided, that there is no difference: the larger one of the same analysis's and of the bootstrap's.
+        over_questions: 95 %, paired bootstrap over questions alone, seeds averaged.
+        p_over_questions: of that bootstrap.
         mcnemar: exact p-value on the rows of the first seed; None where scores are not 0 or 1.
     """
 
     interval: Interval
     p: float
+    over_questions: Interval
+    p_over_questions: float
     mcnemar: float | None
 
 
@@ -85,24 +92,46 @@ class Comparison:
         self.models = dict(models)
         self._at = {name: index for index, name in enumerate(models)}
         codes = question_codes(question_ids)
-        means = [judged.scores.mean(axis=0) for judged in models.values()]  # each float64 [n]
-        sums = np.stack([np.bincount(codes, weights=mean) for mean in means]).astype(np.float64)  # [m, Q]
-        counts = np.bincount(codes).astype(np.float64)  # [Q]
-        self.estimates = sums.sum(axis=1) / counts.sum()  # [m]
-        self.resampled = _resampled(sums, counts, resamples, seed)  # [m, b]
+        self._counts = np.bincount(codes).astype(np.float64)  # [Q]
+        self._sums = [
+            np.stack([np.bincount(codes, weights=row) for row in judged.scores]) for judged in models.values()
+        ]  # each [S, Q]
+        sums = np.stack([each.mean(axis=0) for each in self._sums])  # [m, Q]
+        self.estimates = sums.sum(axis=1) / self._counts.sum()  # [m]
+        self.resampled = _resampled(sums, self._counts, resamples, seed)  # [m, b]
 
     def interval(self, model: str) -> Interval:
         """Return a model's mean with its 95 % interval over questions."""
         return _interval(float(self.estimates[self._at[model]]), self.resampled[self._at[model]])
 
     def difference(self, model: str, other: str) -> Difference:
-        """Return the mean of ``model`` less that of ``other``, and whether chance explains it."""
+        """Return the mean of ``model`` less that of ``other``, and whether chance explains it.
+
+        Raises:
+            ValueError: if both have several seeds, and not as many.
+        """
         one, two = self._at[model], self._at[other]
         values = self.resampled[one] - self.resampled[two]
         below, above = int((values <= 0).sum()), int((values >= 0).sum())
         p = min(1.0, 2 * (min(below, above) + 1) / (len(values) + 1))
-        estimate = float(self.estimates[one] - self.estimates[two])
-        return Difference(_interval(estimate, values), p, self._mcnemar(model, other))
+        found = two_way(self._by_question(one, two))
+        interval = Interval(
+            found.estimate,
+            max(-1.0, found.estimate - found.half_width),  # scores lie between 0 and 1
+            min(1.0, found.estimate + found.half_width),
+        )
+        over_questions = _interval(found.estimate, values)
+        return Difference(interval, max(p, found.p), over_questions, p, self._mcnemar(model, other))
+
+    def _by_question(self, one: int, two: int) -> NDArray[np.float64]:
+        """Return the difference a seed and question, float64 [S, Q], so that the mean over questions is that over rows.
+
+        Questions with more rows weigh more, as in a ratio of sums (linearised: Cochran, Sampling Techniques, ch. 6).
+        """
+        sums = self._sums[one] - self._sums[two]  # [S, Q]; a model without seeds is the same for all of them
+        rows = self._counts.sum()
+        means = sums.sum(axis=1, keepdims=True) / rows  # [S, 1]
+        return (sums - means * self._counts) * len(self._counts) / rows + means
 
     def pairs(self, names: Sequence[str]) -> dict[tuple[str, str], Difference]:
         """Return the difference of any two, the better one first."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from tmkd.errors import UserError
 from tmkd.evaluation.calibration_error import expected_calibration_error
 from tmkd.evaluation.claims import findings
 from tmkd.evaluation.compared import Compared, Cost, Kind, Line, Pair, Regression
-from tmkd.evaluation.comparison import Comparison, Judged
+from tmkd.evaluation.comparison import RESAMPLES_A_PAIR, Comparison, Judged
 from tmkd.evaluation.ensemble import mean_probabilities
 from tmkd.evaluation.quality import correct, quality
 from tmkd.evaluation.scoring import Measured
@@ -86,7 +87,8 @@ def judge(
     first = next(iter(splits.values()))
     everyone = {**_teachers(context, splits), **answers.probabilities}
     scores, questions = _scores(first, everyone, recipe.compare.measure)
-    comparison = Comparison(scores, questions, recipe.compare.resamples)
+    pairs = math.comb(len(answers.cells) + 1, 2)
+    comparison = Comparison(scores, questions, max(recipe.compare.resamples, RESAMPLES_A_PAIR * pairs))
     lines = [
         Line(
             name=name, kind=_kind(name, answers),

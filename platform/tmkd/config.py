@@ -198,7 +198,7 @@ def _legal_keys(model: type[Config], keys: list[str]) -> set[str]:
     current = [model]
     names_next = False
     for key in keys:
-        if names_next:
+        if names_next or key.isdigit():  # a place in a list has no name
             names_next = False
             continue
         fields = [config.model_fields[key] for config in current if key in config.model_fields]

@@ -28,7 +28,7 @@ CLAIMED = {side for claim in CLAIMS for side in (claim.better, claim.worse)}
             "bi_lstm",
             {
                 "tmkd": "tmkd · encoder", "1-o-1": "1-o-1 · encoder", "tmkd · bi-lstm": "tmkd",
-                "1-o-1 · bi-lstm": "1-o-1",
+                "1-o-1 · bi-lstm": "1-o-1", "tmkd · 3 layers": "tmkd · encoder", "tmkd · α 0.9": "tmkd · encoder",
             },
         ),
     ],

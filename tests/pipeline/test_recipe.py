@@ -131,6 +131,10 @@ def test_an_infinite_schedule_is_refused(field: str) -> None:
             {"teachers": {"one": {**TEACHER, "resources": {"actors": {"mn": 1, "max": 2}}}}},
             "teachers.one.resources.actors.mn: unknown key (did you mean 'min'?)",
         ),
+        (
+            {"compare": {"grids": [{"regime": ["tmkd"]}]}},
+            "compare.grids.0.regime: unknown key (did you mean 'regimes'?)",
+        ),
     ],
 )
 def test_an_unknown_key_is_refused_with_the_nearest_right_one(tree: dict, message: str) -> None:

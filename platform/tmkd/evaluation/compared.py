@@ -97,10 +97,6 @@ class Compared:
     recipe: str
     failed: Mapping[str, str] = field(default_factory=dict)
 
-    def line(self, name: str) -> Line:
-        """Return the line of that name."""
-        return next(line for line in self.lines if line.name == name)
-
     @property
     def students(self) -> list[Line]:
         return [line for line in self.lines if line.kind == "student"]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+ROUNDING = 1e-12
 Floats = npt.NDArray[np.float64]
 
 
@@ -65,7 +66,7 @@ def two_way(differences: Floats) -> TwoWay:
     if not seeds or not questions:
         raise ValueError("no differences to analyse")
     of_questions, of_seeds = differences.mean(axis=0), differences.mean(axis=1)  # [Q], [S]
-    estimate, telling = float(differences.mean()), int(np.count_nonzero(of_questions))
+    estimate, telling = float(differences.mean()), int((np.abs(of_questions) > ROUNDING).sum())
     if questions == 1:
         return TwoWay(estimate, 0.0, 0.0, telling)
     square_questions = seeds * float(of_questions.var(ddof=1))

@@ -185,12 +185,12 @@ def _pairs(comparison: Comparison, names: Sequence[str]) -> list[Pair]:
 
 def of_claims(cells: Mapping[str, Cell], usual: Cell) -> dict[str, str]:
     """Return how the paper's claims call cells -> how this comparison, in which something else may be usual, does."""
-    found = {cell.name(dataclasses.replace(usual, student="encoder")): name for name, cell in cells.items()}
-    encoders = {name: cell for name, cell in cells.items() if cell.student == "encoder"}
-    for name, cell in encoders.items():
-        if cell == dataclasses.replace(usual, layers=cell.layers, regime="tmkd"):
+    there = dataclasses.replace(usual, student="encoder")  # what is usual in the paper
+    found = {cell.name(there): name for name, cell in cells.items()}
+    for name, cell in cells.items():
+        if cell == dataclasses.replace(there, layers=cell.layers, regime="tmkd"):
             found[f"tmkd · {cell.layers} layer{'s' if cell.layers != 1 else ''}"] = name
-        if cell == dataclasses.replace(usual, alpha=cell.alpha, regime="tmkd"):
+        if cell == dataclasses.replace(there, alpha=cell.alpha, regime="tmkd"):
             found[f"tmkd · α {cell.alpha:g}"] = name
     return found
 

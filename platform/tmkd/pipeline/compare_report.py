@@ -12,7 +12,6 @@ from tmkd.console import note, show_table
 from tmkd.evaluation.compared import Compared, Line
 from tmkd.evaluation.comparison_page import render
 from tmkd.evaluation.comparison_plots import as_png, as_svg, draw_all
-from tmkd.evaluation.table import finite
 from tmkd.pipeline.context import Context
 from tmkd.training.plan import read_note
 
@@ -82,4 +81,4 @@ def _cells(line: Line) -> list[Any]:
 
 def _json(tree: Any) -> Any:
     """Return a tree as JSON can hold it: NaN and infinity as None."""
-    return json.loads(json.dumps(tree), parse_constant=lambda _: None) if not isinstance(tree, float) else finite(tree)
+    return json.loads(json.dumps(tree), parse_constant=lambda _: None)

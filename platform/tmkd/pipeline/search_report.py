@@ -100,7 +100,8 @@ def as_markdown(found: Searched, command: str) -> str:
 
 {len(states)} trials: {states.count("whole")} trained to the end, {states.count("stopped")} stopped by ASHA,
 {states.count("failed")} failed. The front, the fastest first; `*` is the student that was chosen. *judged* is accuracy
-on the {found.split} split, p that of its difference from the ensemble (paired bootstrap over questions).
+on the {found.split} split, p that of its difference from the ensemble over questions (the larger one of
+a paired bootstrap's and of Student's t).
 
 {table}
 

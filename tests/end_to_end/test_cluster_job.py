@@ -69,7 +69,8 @@ def story(nodes, tmp_path_factory) -> Story:
         wait_for(lambda: labels(stormy), PATIENCE_S, "a first label")
         nodes.kill("teachers")
         nodes.add("teachers", 2)
-        wait_for(lambda: checkpoints(stormy), PATIENCE_S, "a checkpoint of stage 1")
+        # the first one's files are there before Ray Train knows of it; a second one says that it does
+        wait_for(lambda: len(checkpoints(stormy)) > 1, PATIENCE_S, "a second checkpoint of stage 1")
         nodes.kill("training")
         nodes.add("training", 2)
         screen, _ = job.communicate()

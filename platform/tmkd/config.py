@@ -90,7 +90,7 @@ def apply_overrides(tree: Tree, overrides: Mapping[str, str]) -> Tree:
                 raise UserError(f"--{dotted}: {key!r} is a value ({child!r}), not a group of keys")
             node = child
         try:
-            node[leaf] = yaml.safe_load(text)
+            node[leaf] = yaml.load(text, _Loader)  # noqa: S506 - a SafeLoader
         except yaml.YAMLError:
             node[leaf] = text
     return result
@@ -190,6 +190,8 @@ def _explain(model: type[Config], keys: list[str], fault: Any) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     found = fault.get("input")
     shown = "" if isinstance(found, dict | Config) or fault["type"] == "value_error" else f" (found {found!r})"
+    if isinstance(found, str) and found.lstrip().startswith(("[", "{")):  # read as YAML, it would be no text
+        shown = f" (found {found!r}, which is not valid YAML)"
     return f"{dotted}: {message}{shown}"
 
 

@@ -21,7 +21,8 @@ from mlflow import MlflowClient
 
 ROOT = Path(__file__).resolve().parents[2]
 NAMES = ["golden", "m-o-m", "mkd", "tmkd", "tmkd · α 0.3"]
-GRIDS = [{"regimes": NAMES[:4]}, {"alphas": [0.3, 0.9]}]
+GRIDS = [{"regimes": NAMES[:4]}, {"alphas": [0.3, 0.9]}, {"unlabeled_rows": [1_000_000]}]
+"""The last one asks for more text than there is, and so for the students of tmkd once more."""
 
 
 def recipe(folder: Path) -> list[str]:
@@ -165,6 +166,10 @@ def test_mlflow_has_a_child_a_cell_and_seed(compared: Outcome, place: Path) -> N
         (["--compare.grids", "[{layers: [9]}]"], r"student\.layers: 9 layers asked for"),
         (["--compare.grids", "[{regimes: [tdkm]}]"], "did you mean 'tmkd'|'tdkm' is none of"),
         (["--seeds", "0"], "greater than or equal to 1"),
+        (["--regime", "golden"], "name golden in compare.grids"),
+        (["--compare.measure", "map"], "several candidates.*test split of views has none"),
+        (["--compare.grids", "[{regimes: [1-o-1]}]", "--corpus.split.validation", "0"], "best on the validation split"),
+        (["--compare.grids", "[{layers: [1]"], r"compare.grids: .*which is not valid YAML"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_trained(

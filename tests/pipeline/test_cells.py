@@ -35,6 +35,50 @@ def test_what_makes_no_difference_makes_no_cell():
     assert list(found) == ["golden", "mkd · α 0.3", "mkd"]
 
 
+def test_stages_keep_objectives_of_their_own_unless_a_grid_names_one():
+    own = {"pretrain__objective": "mse", "finetune__objective": "kl", "finetune__temperature": "3"}
+    asked = recipe(compare__grids="[{regimes: [tmkd]}, {objectives: [kl, mse]}]", **own)
+    cells_of = named(asked)
+    assert list(cells_of) == ["tmkd", "tmkd · kl", "tmkd · mse"]
+    found = {name: cell_recipes(asked, cell, 0)[0] for name, cell in cells_of.items()}
+    stages = {name: (each.pretrain.objective, each.finetune.objective) for name, each in found.items()}
+    assert stages == {"tmkd": ("mse", "kl"), "tmkd · kl": ("kl", "kl"), "tmkd · mse": ("mse", "mse")}
+    assert [each.finetune.temperature for each in found.values()] == [3, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "regime"),
+    [
+        ({}, "tmkd"),
+        ({"regime": "tkd"}, "tkd"),
+        ({"pretrain__enabled": "false"}, "mkd"),
+        ({"pretrain__enabled": "false", "student__soft_headers": "mean"}, "1avg-o-1"),
+        ({"pretrain__enabled": "false", "finetune__alpha": "0"}, "golden"),
+        ({"pretrain__enabled": "false", "finetune__starts_from": "students/docs/pretrained"}, "tmkd"),
+    ],
+)
+def test_a_recipe_is_compared_as_the_regime_that_it_is(overrides: dict[str, str], regime: str):
+    asked = recipe(compare__grids="[{layers: [1, 3]}]", **overrides)
+    assert {cell.regime for cell in cells(asked)} == {regime}
+
+
+def test_a_recipe_of_no_regime_must_name_them():
+    own = {"student__soft_headers": "cross_encoder"}
+    with pytest.raises(UserError, match="every row must name its own"):
+        cells(recipe(compare__grids="[{layers: [1, 3]}]", **own))
+    assert list(named(recipe(compare__grids="[{regimes: [tmkd]}]", **own))) == ["tmkd"]
+
+
+def test_golden_as_the_regime_of_all_cells_is_refused():
+    with pytest.raises(UserError, match="name golden in compare"):
+        cells(recipe(regime="golden"))
+
+
+def test_one_row_is_one_row():
+    names = list(named(recipe(compare__grids="[{unlabeled_rows: [1, 2000]}]")))
+    assert names == ["tmkd · 1 row", "tmkd · 2,000 rows"]
+
+
 @pytest.mark.parametrize(
     ("regime", "stage_1", "headers", "alpha"),
     [

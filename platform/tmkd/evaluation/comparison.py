@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from tmkd.evaluation.bootstrap import bounds, resampled_means
 from tmkd.evaluation.intervals import Interval
 from tmkd.evaluation.questions import Ids, question_codes
 from tmkd.evaluation.significance import mcnemar
@@ -17,7 +18,6 @@ from tmkd.evaluation.two_way import two_way
 RESAMPLES = 10_000
 RESAMPLES_A_PAIR = 100
 """At least so many where pairs are corrected together: the least p times all pairs is to be well below 0.05."""
-BLOCK = 4_000_000
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Comparison:
         ]  # each [S, Q]
         sums = np.stack([each.mean(axis=0) for each in self._sums])  # [m, Q]
         self.estimates = sums.sum(axis=1) / self._counts.sum()  # [m]
-        self.resampled = _resampled(sums, self._counts, resamples, seed)  # [m, b]
+        self.resampled = resampled_means(sums, self._counts, resamples, seed)  # [m, b]
 
     def interval(self, model: str) -> Interval:
         """Return a model's mean with its 95 % interval over questions."""
@@ -144,17 +144,5 @@ class Comparison:
         return mcnemar(one.astype(bool), two.astype(bool)) if binary else None
 
 
-def _resampled(sums: NDArray[np.float64], counts: NDArray[np.float64], size: int, seed: int) -> NDArray[np.float64]:
-    """Return the means of ``size`` resamples of Q questions, float64 [m, size]."""
-    questions, rng = len(counts), np.random.default_rng(seed)
-    parts, block = [], max(1, BLOCK // questions)
-    for start in range(0, size, block):
-        drawn = rng.multinomial(questions, np.full(questions, 1 / questions), size=min(block, size - start))
-        weights = drawn.astype(np.float64)  # [block, Q]
-        parts.append(sums @ weights.T / (weights @ counts))
-    return np.concatenate(parts, axis=1)
-
-
 def _interval(estimate: float, values: NDArray[np.float64]) -> Interval:
-    low, high = np.percentile(values, [2.5, 97.5])
-    return Interval(estimate, float(low), float(high))
+    return Interval(estimate, *bounds(values))

@@ -10,10 +10,10 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
+from tmkd.evaluation.bootstrap import bounds, resampled_means
 from tmkd.evaluation.questions import Floats, Ids, question_codes
 
 RESAMPLES = 2000
-BLOCK = 8_000_000
 Statistic = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
@@ -87,7 +87,7 @@ def wilson(correct: int, total: int, confidence: float = 0.95) -> Interval:
 
 
 def _bootstrap(runs: Sequence[Run], models: list[str], statistic: Statistic, resamples: int, seed: int) -> Interval:
-    """Percentile bootstrap of a statistic of mean scores, resampling questions, not rows (Efron & Tibshirani, 13.3).
+    """Percentile bootstrap of a statistic of mean scores (`tmkd.evaluation.bootstrap`).
 
     Runs are pooled: rows of a question that several seeds judged stay together, as they are no independent evidence.
     How much seeds differ among themselves is not in the interval.
@@ -100,17 +100,9 @@ def _bootstrap(runs: Sequence[Run], models: list[str], statistic: Statistic, res
         seed: of the resampling.
     """
     sums, counts = _by_question(runs, models)
-    questions = len(counts)
-    rng = np.random.default_rng(seed)
-    block = max(1, BLOCK // questions)
-    values: list[NDArray[np.float64]] = []
-    for start in range(0, resamples, block):
-        size = min(block, resamples - start)
-        weights = rng.multinomial(questions, np.full(questions, 1 / questions), size=size).astype(np.float64)
-        values.append(statistic(sums @ weights.T / (weights @ counts)))
-    low, high = np.percentile(np.concatenate(values), [2.5, 97.5], method="inverted_cdf")
+    values = statistic(resampled_means(sums, counts, resamples, seed))
     estimate = statistic((sums.sum(axis=1) / counts.sum())[:, None])[0]
-    return Interval(float(estimate), float(low), float(high))
+    return Interval(float(estimate), *bounds(values))
 
 
 def _by_question(runs: Sequence[Run], models: list[str]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

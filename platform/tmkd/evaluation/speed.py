@@ -52,7 +52,7 @@ def _rate(score: Callable[[Sequence[Pair]], Any], pairs: Sequence[Pair]) -> floa
 def with_ensemble(
     speed: Mapping[str, float], sizes: Mapping[str, int], teachers: Sequence[str]
 ) -> tuple[dict[str, float], dict[str, int]]:
-    """Add what the ensemble of all teachers takes, which asks one after the other, where each has been timed."""
+    """Add what an ensemble of ``teachers`` takes, which asks one after the other, where each has been timed."""
     speed, sizes = dict(speed), dict(sizes)
     if teachers and all(teacher in speed for teacher in teachers):
         speed["ensemble"] = 1 / sum(1 / speed[teacher] for teacher in teachers)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import importlib.util
 import json
+import math
 import shutil
 import tempfile
 from functools import lru_cache
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+from safetensors import safe_open
 
 from tmkd.errors import UserError
 from tmkd.workspace import Stat, Workspace
@@ -137,6 +139,15 @@ def _copied(workspace: Workspace, folder: str, files: tuple[tuple[str, Stat], ..
     for name, _ in files:
         (target / name).write_bytes(workspace.read_bytes(f"{folder}/{name}".lstrip("/")))
     return target
+
+
+def parameters(workspace: Workspace, folder: str) -> int:
+    """Return how many numbers the weights of a workspace folder hold; only the heads of its files are read."""
+    count = 0
+    for path in sorted(fetch(workspace, folder).glob("*.safetensors")):
+        with safe_open(path, framework="np") as weights:
+            count += sum(math.prod(weights.get_slice(name).get_shape()) for name in weights.keys())  # noqa: SIM118
+    return count
 
 
 def publish(workspace: Workspace, local: Path, folder: str) -> None:

@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from tmkd.config import Tree, parse
+from tmkd.errors import UserError
 from tmkd.pipeline.compare_recipe import Grid
 from tmkd.pipeline.recipe import Recipe
-from tmkd.pipeline.regimes import M_O_M, has_two_stages, with_regime
+from tmkd.pipeline.regimes import M_O_M, has_two_stages, regime_of, with_regime
 
-GOLDEN, TMKD = "golden", "tmkd"
+GOLDEN, OWN = "golden", "own"
+"""A regime, and how a recipe is called whose own values are none of them."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One row of a comparison: what its seeds have in common. None: it makes no difference there.
+    """One row of a comparison: what its seeds have in common. None: as the recipe says, or it makes no difference.
 
     Attributes:
         regime: what is learned from.
@@ -49,24 +51,44 @@ class Cell:
         if self.objective not in (usual.objective, None):
             parts.append(str(self.objective))
         if self.unlabeled_rows not in (usual.unlabeled_rows, None):
-            parts.append(f"{self.unlabeled_rows:,} rows")
+            parts.append(f"{self.unlabeled_rows:,} row{'s' if self.unlabeled_rows != 1 else ''}")
         if self.learning_rate not in (usual.learning_rate, None):
             parts.append(f"rate {self.learning_rate:g}")
         return " · ".join(parts)
 
 
 def usual_cell(recipe: Recipe) -> Cell:
-    """Return the recipe's own settings as a cell."""
+    """Return the recipe's own settings as a cell; an objective of its own in each stage is none of a cell's."""
+    pretrain, finetune = recipe.pretrain, recipe.finetune
+    two_stages = pretrain.enabled or finetune.starts_from is not None
+    alike = not pretrain.enabled or pretrain.objective == finetune.objective
     return Cell(
-        recipe.regime or TMKD, recipe.student.kind, recipe.student.layers, recipe.finetune.alpha,
-        recipe.pretrain.objective, recipe.pretrain.rows,
-        recipe.finetune.learning_rate if recipe.student.kind == "encoder" else None,
+        regime_of(two_stages, recipe.student.soft_headers, finetune.alpha == 0) or OWN, recipe.student.kind,
+        recipe.student.layers, finetune.alpha, finetune.objective if alike else None, pretrain.rows,
+        finetune.learning_rate if recipe.student.kind == "encoder" else None,
     )  # fmt: skip
 
 
 def cells(recipe: Recipe) -> list[Cell]:
-    """Return the rows of all grids, each once, in the order in which they are asked for."""
+    """Return the rows of all grids, each once, in the order in which they are asked for.
+
+    Raises:
+        UserError: if they are to be of the recipe's own regime, and it has none.
+    """
+    _refuse_own(recipe)
     return list(dict.fromkeys(cell for grid in recipe.compare.grids for cell in _of_grid(grid, usual_cell(recipe))))
+
+
+def _refuse_own(recipe: Recipe) -> None:
+    if recipe.regime == GOLDEN:
+        raise UserError(
+            f"regime: {GOLDEN} sets finetune.alpha to 0 for every cell; drop it, and name {GOLDEN} in compare.grids"
+        )
+    if usual_cell(recipe).regime == OWN and not all(grid.regimes for grid in recipe.compare.grids):
+        raise UserError(
+            f"compare.grids: student.soft_headers: {recipe.student.soft_headers} is of none of the regimes, so every "
+            "row must name its own, such as {regimes: [tmkd], layers: [1, 3]}"
+        )
 
 
 def _of_grid(grid: Grid, usual: Cell) -> list[Cell]:
@@ -118,10 +140,9 @@ def _cell_recipe(recipe: Recipe, cell: Cell, seed: int, regime: str, student: Ma
         tree["finetune"]["alpha"] = cell.alpha
     if cell.learning_rate is not None:
         tree["finetune"]["learning_rate"] = cell.learning_rate
-    for stage in ("pretrain", "finetune"):
-        if cell.objective is not None:
-            tree[stage] |= {"objective": cell.objective}
-            tree[stage]["temperature"] = getattr(recipe, stage).temperature if cell.objective == "kl" else 1.0
+    for stage in ("pretrain", "finetune") if cell.objective is not None else ():
+        temperature = getattr(recipe, stage).temperature if cell.objective == "kl" else 1.0
+        tree[stage] |= {"objective": cell.objective, "temperature": temperature}
     if has_two_stages(cell.regime):
         tree["pretrain"]["rows"] = cell.unlabeled_rows
     return parse(Recipe, tree, f"compare.grids: {cell.name(usual_cell(recipe))}, seed {seed}")

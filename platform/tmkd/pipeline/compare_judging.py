@@ -27,6 +27,7 @@ from tmkd.pipeline.cells import Cell, cell_recipes, seeded, teachers_of_seed, us
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.labels import HELD_OUT
 from tmkd.pipeline.pair_split import Split
+from tmkd.pipeline.recipe import Recipe
 from tmkd.pipeline.teacher_step import learned_splits
 
 Floats = npt.NDArray[np.floating]
@@ -53,10 +54,10 @@ class Answers:
     sizes: dict[str, int]
     students: dict[str, list[list[str]]]
 
-    def add_teachers_speed(self, measured: Measured, teachers: Sequence[str]) -> None:
-        """Take over what was timed of the teachers, and what their ensemble takes."""
-        timed = {name: measured.pairs_per_second[name] for name in teachers if name in measured.pairs_per_second}
-        speed, sizes = with_ensemble(timed, measured.parameters, teachers)
+    def add_teachers_speed(self, measured: Measured, weights: Mapping[str, float]) -> None:
+        """Take over what was timed of the teachers, and what their ensemble takes, which asks those with a weight."""
+        timed = {name: measured.pairs_per_second[name] for name in weights if name in measured.pairs_per_second}
+        speed, sizes = with_ensemble(timed, measured.parameters, [name for name in weights if weights[name]])
         for name in [*timed, *([ENSEMBLE] if ENSEMBLE in speed else [])]:
             self.speed[_shown(name)], self.sizes[_shown(name)] = speed[name], sizes[name]
 
@@ -64,7 +65,6 @@ class Answers:
         """Take over what was timed of a student of the cell's shape; several answer one after the other."""
         if shape in measured.pairs_per_second:
             self.speed[cell] = measured.pairs_per_second[shape] / students
-            self.sizes[cell] = measured.parameters[shape] * students
 
 
 def judge(
@@ -227,15 +227,30 @@ def _regressions(split: Split, student: Floats, ensemble: Floats, classes: Seque
 
 
 def _cost(context: Context, corpus: CorpusManifest, cells: Mapping[str, Cell], seeds: Sequence[int]) -> Cost:
-    """Count the pairs that teachers scored, and what it would be if every cell and seed had paid for its own."""
+    """Count the pairs that teachers scored, and what it would be if every cell and seed had paid for its own.
+
+    Judging, calibrating and choosing need every teacher on the judged and on the held-out split, once a seed; beyond
+    that a cell alone needs only what it learns from: golden nothing, one teacher where there is one soft header.
+    """
     recipe = context.recipe
     beside = {recipe.evaluation.split, *([HELD_OUT] if corpus.has_labels(HELD_OUT) else [])}
     paid: set[tuple[str, str]] = set()
-    alone = 0
+    for seed in seeds:
+        paid |= {(teacher, split) for teacher in teachers_of_seed(recipe, seed).teachers for split in beside}
+    alone = sum(corpus.rows(split) for _, split in paid)
     for cell, seed in itertools.product(cells.values(), seeds):
-        splits = {split for each in cell_recipes(recipe, cell, seed) for split in learned_splits(each)} | beside
         teachers = teachers_of_seed(recipe, seed).teachers
-        passes = {(teacher, split) for teacher in teachers for split in splits}
-        paid |= passes
-        alone += sum(corpus.rows(split) for _, split in passes)
+        for each in cell_recipes(recipe, cell, seed):
+            splits = [split for split in learned_splits(each) if split not in beside]
+            paid |= {(teacher, split) for teacher in teachers for split in splits}
+            alone += _learns_from(each) * sum(corpus.rows(split) for split in splits)
     return Cost(sum(corpus.rows(split) for _, split in paid), alone)
+
+
+def _learns_from(recipe: Recipe) -> int:
+    """Return how many teachers' soft labels a student learns from."""
+    if recipe.finetune.alpha == 0 and not recipe.pretrain.enabled:
+        return 0
+    if recipe.student.soft_headers in ("each", "mean"):
+        return sum(bool(entry.weight) for entry in recipe.teachers.values())
+    return 1

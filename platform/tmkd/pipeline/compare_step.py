@@ -5,21 +5,21 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
-from tmkd.console import warn
+from tmkd.console import note, warn
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.evaluation.compared import Compared
 from tmkd.evaluation.ensemble import mean_probabilities
 from tmkd.evaluation.scoring import Measured
-from tmkd.pipeline.cells import Cell, cell_recipes, cells, teachers_of_seed, usual_cell
+from tmkd.models.folders import parameters
+from tmkd.pipeline.cells import Cell, cells, teachers_of_seed, usual_cell
+from tmkd.pipeline.compare_check import check_cells, check_corpus, needs_stage_1
 from tmkd.pipeline.compare_judging import Answers, judge
 from tmkd.pipeline.compare_training import Planned, plan, score_all, time_all, train_all
 from tmkd.pipeline.context import Context
+from tmkd.pipeline.corpus_step import ensure_corpus
 from tmkd.pipeline.pair_split import Split, read_split
-from tmkd.pipeline.preflight import check_models
-from tmkd.pipeline.ready import ready
-from tmkd.pipeline.regimes import has_two_stages
-from tmkd.pipeline.student_step import check_start
+from tmkd.pipeline.ready import label
 
 
 def compare(context: Context) -> Compared:
@@ -32,10 +32,10 @@ def compare(context: Context) -> Compared:
     if recipe.corpus.task != "pair":
         raise UserError("compare.grids are for pairs so far, but corpus.task is span; run jobs/evaluate.py a variant")
     wanted = cells(recipe)
-    _check(context, wanted)
+    check_cells(context, wanted)
     seeds = [recipe.student_seed + index for index in range(recipe.compare.seeds)]
     corpus = _prepare(context, wanted, seeds)
-    planned = plan(context, corpus, wanted, seeds)
+    planned = _once(context, plan(context, corpus, wanted, seeds))
     failed = train_all(context, planned)
     done = _whole(planned, failed)
     splits = {seed: _split(context, corpus, seed) for seed in seeds}
@@ -43,34 +43,15 @@ def compare(context: Context) -> Compared:
     return judge(context, corpus, splits, answers, _why(context, planned, failed))
 
 
-def _check(context: Context, wanted: Sequence[Cell]) -> None:
-    """Find mistakes of single cells before anything is spent: values that do not go together, depths no base has."""
-    recipes = [cell_recipes(context.recipe, cell, context.recipe.student_seed)[0] for cell in wanted]
-    for recipe in {(r.student.kind, r.student.layers, r.finetune.starts_from): r for r in recipes}.values():
-        check_models(recipe)
-        check_start(dataclasses.replace(context, recipe=recipe))
-
-
 def _prepare(context: Context, wanted: Sequence[Cell], seeds: Sequence[int]) -> CorpusManifest:
     """Make the corpus, and for every seed the teachers and the labels of what its students learn from."""
     recipe = context.recipe
-    two_stages = any(has_two_stages(cell.regime) for cell in wanted) and not recipe.finetune.starts_from
+    corpus = ensure_corpus(context)
+    check_corpus(context, corpus, wanted)
+    pretrained = needs_stage_1(context, wanted)
     recipes = {tuple(teachers_of_seed(recipe, seed).teachers): seed for seed in reversed(seeds)}  # of other teachers
-    corpora = [
-        ready(_of_seed(context, seed, pretrained=two_stages), judged=recipe.evaluation.split)
-        for seed in reversed(recipes.values())
-    ]
-    corpus = corpora[0]
-    if not corpus.has_labels("train") or not corpus.has_labels(recipe.evaluation.split):
-        raise UserError(
-            f"corpus {corpus.name} has no golden labels to train on and to judge by, which a comparison needs; map "
-            "corpus.columns.label"
-        )
-    if two_stages and not corpus.rows("unlabeled"):
-        raise UserError(
-            f"corpus {corpus.name} has no unlabeled text for the stage 1 that compare.grids ask for; ask for golden, "
-            "1-o-1, 1avg-o-1, mkd and m-o-m alone, or give finetune.starts_from"
-        )
+    for seed in reversed(recipes.values()):
+        label(_of_seed(context, seed, pretrained), corpus, judged=recipe.evaluation.split)
     return corpus
 
 
@@ -78,6 +59,21 @@ def _of_seed(context: Context, seed: int, pretrained: bool) -> Context:
     recipe = teachers_of_seed(context.recipe, seed)
     pretrain = recipe.pretrain.model_copy(update={"enabled": pretrained})
     return dataclasses.replace(context, recipe=recipe.model_copy(update={"pretrain": pretrain}))
+
+
+def _once(context: Context, planned: Sequence[Planned]) -> list[Planned]:
+    """Leave out cells whose students are those of another one, whatever they are called; say so."""
+    usual = usual_cell(context.recipe)
+    students: dict[Cell, list[list[str]]] = {}
+    for each in planned:
+        students.setdefault(each.cell, []).append(each.students)
+    first: dict[str, Cell] = {}
+    for cell, folders in students.items():
+        same = first.setdefault(repr(folders), cell)
+        if same is not cell:
+            note(f"{cell.name(usual)}: the same students as {same.name(usual)}, told there")
+    kept = set(first.values())
+    return [each for each in planned if each.cell in kept]
 
 
 def _whole(planned: Sequence[Planned], failed: Mapping[str, str]) -> list[Planned]:
@@ -121,10 +117,11 @@ def _answer(context: Context, corpus: CorpusManifest, done: Sequence[Planned], s
         )
     shapes = {_shape(each.cell): each.students[0] for each in reversed(done)}
     timed = bool(context.recipe.evaluation.speed_seconds)
-    measured = time_all(context, corpus, shapes, split.timed) if timed else Measured({}, {}, {})
-    found.add_teachers_speed(measured, list(context.recipe.teachers))
+    measured = time_all(context, corpus, shapes, split.timed, done[0].seed) if timed else Measured({}, {}, {})
+    found.add_teachers_speed(measured, {name: entry.weight for name, entry in context.recipe.teachers.items()})
     for each in done:
         found.add_speed(each.cell.name(usual), measured, _shape(each.cell), len(each.students))
+        found.sizes[each.cell.name(usual)] = sum(parameters(context.workspace, folder) for folder in each.students)
     return found
 
 

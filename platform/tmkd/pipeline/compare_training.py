@@ -13,10 +13,11 @@ import numpy.typing as npt
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.evaluation.scoring import Measured, Task, measure
 from tmkd.models.student_config import AGGREGATE
-from tmkd.pipeline.cells import Cell, cell_recipes
+from tmkd.pipeline.cells import Cell, cell_recipes, seeded, teachers_of_seed
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.student_step import finetune_stage, stages_before
 from tmkd.pipeline.teacher_step import teacher_model
+from tmkd.teachers.config import TeacherConfig
 from tmkd.training.side_by_side import train_side_by_side
 from tmkd.training.stage import Stage
 
@@ -86,14 +87,14 @@ def score_all(
     with context.step(f"{of} · scores of {len(missing)} students", f"{context.run_folder}/cells"):
         for start in range(0, len(missing), SCORED_TOGETHER):
             some = missing[start : start + SCORED_TOGETHER]
-            found = _measure(context, corpus, {folder: folder for folder in some}, pairs, 0.0)
+            found = _measure(context, corpus, {folder: folder for folder in some}, pairs, 0.0, {})
             for folder in some:
                 _publish(context, paths[folder], found.probabilities[folder][AGGREGATE])
     return {folder: _read(context, path) for folder, path in paths.items()}
 
 
 def time_all(
-    context: Context, corpus: CorpusManifest, students: Mapping[str, str], pairs: Sequence[tuple[str, str]]
+    context: Context, corpus: CorpusManifest, students: Mapping[str, str], pairs: Sequence[tuple[str, str]], seed: int
 ) -> Measured:
     """Time one student of each shape and every teacher, alone on the device, one after the other.
 
@@ -102,9 +103,16 @@ def time_all(
         corpus: whose judged split the texts are of.
         students: shape -> folder of a student that has it.
         pairs: texts to time on.
+        seed: whose teachers stand for all.
     """
+    recipe = context.recipe
+    found = dataclasses.replace(context, recipe=teachers_of_seed(recipe, seed))
+    teachers = {
+        name: (entry.config(), teacher_model(found, seeded(name, recipe, seed)))
+        for name, entry in recipe.teachers.items()
+    }
     with context.step("comparison · speed", context.report_folder):
-        return _measure(context, corpus, students, pairs, context.recipe.evaluation.speed_seconds)
+        return _measure(context, corpus, students, pairs, recipe.evaluation.speed_seconds, teachers)
 
 
 def _measure(
@@ -113,13 +121,13 @@ def _measure(
     students: Mapping[str, str],
     pairs: Sequence[tuple[str, str]],
     seconds: float,
+    teachers: Mapping[str, tuple[TeacherConfig, str]],
 ) -> Measured:
     recipe = context.recipe
-    teachers = {name: (entry.config(), teacher_model(context, name)) for name, entry in recipe.teachers.items()}
     shards = () if seconds else tuple(corpus.shards(recipe.evaluation.split))
     task = Task(
         workspace=context.workspace, corpus=corpus.name, fingerprints=corpus.fingerprints,
-        split=recipe.evaluation.split, shards=shards, students=students, teachers=teachers if seconds else {},
+        split=recipe.evaluation.split, shards=shards, students=students, teachers=teachers,
         max_length=recipe.student.max_length, precision=recipe.training.precision, seconds=seconds, pairs=pairs,
     )  # fmt: skip
     return measure(task)

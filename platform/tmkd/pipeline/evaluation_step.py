@@ -68,7 +68,8 @@ def _measure(context: Context, corpus: CorpusManifest, split: Split, students: M
 
 def _rows(split: Split, measured: Measured) -> list[tuple[ModelRow, FloatArray]]:
     """Return every model's line and its probabilities [n, C], teachers first."""
-    speed, sizes = with_ensemble(measured.pairs_per_second, measured.parameters, list(split.teachers))
+    asked = [name for name, weight in zip(split.teachers, split.weights, strict=True) if weight]
+    speed, sizes = with_ensemble(measured.pairs_per_second, measured.parameters, asked)
     ensemble = mean_probabilities(list(split.teachers.values()), split.weights)
     rows: list[tuple[ModelRow, FloatArray]] = []
 

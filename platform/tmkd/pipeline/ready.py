@@ -12,6 +12,12 @@ from tmkd.pipeline.teacher_step import ensure_labels, ensure_teachers, held_out,
 def ready(context: Context, *splits: str, judged: str | None = None) -> CorpusManifest:
     """Make the corpus, the teachers and the labels of what is learned from, of ``splits`` and of the one ``judged``."""
     corpus = ensure_corpus(context)
+    label(context, corpus, *splits, judged=judged)
+    return corpus
+
+
+def label(context: Context, corpus: CorpusManifest, *splits: str, judged: str | None = None) -> None:
+    """Do what `ready` does on a corpus that is there."""
     if judged is not None:
         require_split(corpus, judged)
     ensure_teachers(context, corpus)
@@ -20,4 +26,3 @@ def ready(context: Context, *splits: str, judged: str | None = None) -> CorpusMa
         wanted += held_out(corpus)
     ensure_labels(context, corpus, wanted)
     ensure_attention(context, corpus)
-    return corpus

@@ -42,6 +42,20 @@ def has_two_stages(regime: str) -> bool:
     return regime != M_O_M and bool(REGIMES[regime]["pretrain"]["enabled"])
 
 
+def regime_of(two_stages: bool, soft_headers: str, golden_alone: bool) -> str | None:
+    """Return the regime that a recipe's own values are; None if they are none of them, as with one teacher by name."""
+    if golden_alone and not two_stages:
+        return "golden"
+    alike = [
+        name
+        for name, values in REGIMES.items()
+        if name != "golden"
+        and values["pretrain"]["enabled"] == two_stages
+        and values["student"]["soft_headers"] == soft_headers
+    ]
+    return next(iter(alike), None)
+
+
 def with_regime(tree: Mapping[str, Any], regime: str) -> Tree:
     """Return a recipe's tree with the values that a regime stands for in place of its own.
 

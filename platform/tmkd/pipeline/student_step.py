@@ -9,6 +9,7 @@ from typing import Any
 
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
+from tmkd.models.bi_lstm_config import BiLstmConfig
 from tmkd.models.build import StudentShape
 from tmkd.models.folders import fetch
 from tmkd.models.loading import load_config
@@ -261,11 +262,19 @@ def _other_student(context: Context, folder: str) -> dict[str, Any]:
             "say with jobs/tmkd_pretrain.py and the recipe of its corpus"
         )
     config = load_config(fetch(context.workspace, folder))
-    for key, has in (("layers", config.num_hidden_layers), ("pooling", config.pooling)):
-        if has != getattr(shape, key):
+    kind = context.recipe.student.kind
+    of_start = "bi_lstm" if config.base["model_type"] == BiLstmConfig.model_type else "encoder"
+    layers = "layers" if kind == "encoder" else "bi_lstm.layers"
+    alike = {
+        "kind": (of_start, kind),
+        layers: (config.num_hidden_layers, shape.layers),
+        "pooling": (config.pooling, shape.pooling),
+    }
+    for key, (has, wanted) in alike.items():
+        if has != wanted:
             raise UserError(
                 f"finetune.starts_from: {context.workspace.show(folder)} has {key} {has}, but student.{key} is "
-                f"{getattr(shape, key)}; they must be the same"
+                f"{wanted}; they must be the same"
             )
     return {"starts_from": folder, "parent": note["identity"]}
 
@@ -309,6 +318,7 @@ def _common(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
         "fingerprints": corpus.fingerprints,
         "classes": tuple(corpus.classes),
         "seed": context.recipe.student_seed,
+        "shuffle_shards": context.recipe.training.shuffle_shards,
         "max_length": context.recipe.student.max_length,
         "validation": corpus.shard_rows("validation") if labelled else {},
     }

@@ -6,7 +6,6 @@ stopped.
 
 from __future__ import annotations
 
-import math
 import os
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -31,7 +30,6 @@ ACCURACY, CROSS_ENTROPY = "validation_accuracy", "validation_cross_entropy"
 QUALITIES = {ACCURACY: "max", CROSS_ENTROPY: "min"}
 """What a search may go by, and which way is better."""
 SHAPE = "shape"
-FAILED = "diverged"
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ class Trial(tune.Trainable):
             Quality on the validation split, the shape's speed, and where the student is once it is finished.
 
         Raises:
-            FloatingPointError: if the loss is no longer a number.
+            UserError: if the loss is no longer a number.
         """
         self.rung += 1
         history = self.note["history"] if self.note else self._train()
@@ -103,8 +101,6 @@ class Trial(tune.Trainable):
         for done in self.taken:
             if done >= target:
                 break
-        if not math.isfinite(run.history[CROSS_ENTROPY][-1][1]):
-            raise FloatingPointError(f"{FAILED}: {CROSS_ENTROPY} is {run.history[CROSS_ENTROPY][-1][1]}")
         if self.rung >= self.lab.rungs:
             run.finish()
         return run.history

@@ -9,7 +9,7 @@ from typing import Any
 from tmkd.models.build import StudentShape
 from tmkd.objectives import SOFT_OBJECTIVES
 from tmkd.soft_labels.calibration import Calibration
-from tmkd.training.config import Schedule
+from tmkd.training.config import SHUFFLE_SHARDS, Schedule
 from tmkd.workspace import fingerprint
 
 _NOT_OF_THE_WEIGHTS = {
@@ -23,6 +23,7 @@ _NOT_OF_THE_WEIGHTS = {
     "signals",
     "shape",
     "reading",
+    "shuffle_shards",
 }
 """Attributes of a stage that do not decide what its model becomes, or that `Stage.identity` enters in another form."""
 
@@ -85,6 +86,7 @@ class Stage:
         soft_objective: key of `tmkd.objectives.SOFT_OBJECTIVES`; of pairs.
         temperature: of that objective, where it has one.
         reading: of a span stage; None where pairs are classified.
+        shuffle_shards: shards whose rows are shuffled together, which decides the order of rows.
     """
 
     name: str
@@ -110,6 +112,7 @@ class Stage:
     golden_identity: str = ""
     parent: str = ""
     reading: Reading | None = None
+    shuffle_shards: int = SHUFFLE_SHARDS
     tracked: Any = None  # the MLflow run that takes the curves
 
     @property
@@ -144,6 +147,7 @@ class Stage:
         values["fingerprints"] = self.fingerprints[self.split]  # other splits may change
         values["schedule"] = self.schedule.model_dump(include=set(Schedule.model_fields))  # not what a recipe adds
         values.update({"reading": asdict(self.reading)} if self.reading else {})
+        values.update({"shuffle_shards": self.shuffle_shards} if self.shuffle_shards != SHUFFLE_SHARDS else {})
         values["shape"] = asdict(self.shape) if self.shape else None
         values["signals"] = {header: asdict(signal) for header, signal in self.signals.items()}
         values["shards"], values["weights"] = dict(self.shards), dict(self.weights)

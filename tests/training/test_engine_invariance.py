@@ -76,8 +76,8 @@ def alone(world, sent, ray_session, tmp_path_factory) -> dict[str, str]:
         attempts[f"resumed {zero}"] = attempt(clipped(world, f"resumed {zero}"), **engine)
     attempts["broken before"] = attempt(broken_off(world, "cut anew"), checkpoint_every_steps=2)
     attempts["cut anew"] = attempt(clipped(world, "cut anew"), zero_stage=1, micro_batch=3)
-    other_window = dataclasses.replace(broken_off(world, "other window"), shuffle_shards=1)
-    attempts["broken window"] = attempt(other_window, checkpoint_every_steps=2)
+    other_window = {"checkpoint_every_steps": 2, "shuffle_shards": 1}
+    attempts["broken window"] = attempt(broken_off(world, "other window"), **other_window)
     attempts["other window"] = attempt(clipped(world, "other window"))
     attempts["recorded"] = attempt(learned(world, "recorded", tracked=Record(sent)), validations=2)
     return run(world, attempts, 1, tmp_path_factory.mktemp("alone"))

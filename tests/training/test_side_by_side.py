@@ -9,6 +9,7 @@ import pytest
 
 from one_fit import weights
 from tiny_stages import engine_config, make_world, schedule, signal, stage
+from tmkd.training import divergence
 from tmkd.training.plan import finished
 from tmkd.training.run import train
 from tmkd.training.side_by_side import lanes, train_side_by_side
@@ -46,6 +47,8 @@ def test_what_fails_is_named_and_the_others_are_trained(world, failed):
     assert set(failed) == {"cells/broken", "cells/wild"}
     assert "missing" in failed["cells/broken"]
     assert "diverged" in failed["cells/wild"] and "1e+30" in failed["cells/wild"]
+    (wild,) = [chain[-1] for chain in chains_of(world) if chain[-1].output == "cells/wild"]
+    assert divergence.noted(world.workspace, wild) == failed["cells/wild"]  # by the worker, which was not started anew
     done = {chain[-1].output for chain in chains_of(world) if finished(world.workspace, chain[-1])}
     assert done == {"cells/light", "cells/heavy", "cells/golden"}
 

@@ -217,14 +217,18 @@ def test_attention_in_another_tokenizer_s_tokens_is_refused(workspace) -> None:
         read(workspace, LOOKS, tokenizer=bpe_tokenizer(roberta=True))
 
 
-def test_rows_that_a_reader_could_not_score_are_not_used(workspace) -> None:
+@pytest.mark.parametrize("unanswerable", [False, True])
+def test_rows_that_a_reader_could_not_score_are_not_used(workspace, unanswerable: bool) -> None:
     label(workspace, "a", bert_tokenizer(), PEAKS)
     store = LabelStore(workspace, "c", "train", "a")
     ids, labels = store.read_spans(SHARD)
     labels.null[0] = np.nan
     store.publish(SHARD, ids, labels)
-    usable, _ = read(workspace, Reading(8, 10), signals={"golden": Signal(("a",), (None,), "i")}, golden=False)
+    reading = Reading(8, 10, unanswerable)
+    usable, batches = read(workspace, reading, signals={"golden": Signal(("a",), (None,), "i")}, golden=False)
     assert usable.tolist() == [0, 1, 1, 1]
+    for each in batches:  # NaN times a weight of 0 would be NaN
+        assert not each.targets.soft["golden"].isnan().any()
 
 
 def test_the_student_s_tokenizer_may_be_a_byte_level_one(workspace, tmp_path) -> None:

@@ -7,8 +7,11 @@ import pytest
 import torch
 
 from tiny_stages import NO_GOLDEN, ROWS, engine_config, make_world, stage
+from tmkd.objectives import SpanTargets
 from tmkd.soft_labels.golden import read_golden
+from tmkd.training.lessons import judge_spans
 from tmkd.training.model import HeadersOf, build
+from tmkd.training.rows import MicroBatch
 from tmkd.training.validation import Validation
 from tmkd.workspace import corpus_folder
 
@@ -48,6 +51,17 @@ def test_accuracy_and_cross_entropy_are_those_of_the_averaged_headers_on_judged_
     assert len(right) == 2 * (ROWS - len(NO_GOLDEN))
     assert measured["accuracy"] == pytest.approx(np.mean(right)) and 0 < np.mean(right) < 1
     assert measured["cross_entropy"] == pytest.approx(np.mean(losses), rel=1e-5)
+
+
+def test_a_row_without_a_golden_answer_counts_for_nothing() -> None:
+    """Its clamped place may be one where no answer may lie: the likelihood is -inf, which no weight of 0 takes away."""
+    golden, allowed = torch.tensor([[1, 2], [-1, -1]]), torch.tensor([[False, True, True]] * 2)
+    targets = SpanTargets(golden, None, {}, allowed, torch.tensor([1.0, 0.0]))
+    logits = torch.randn(2, 3, 2, generator=torch.Generator().manual_seed(0))
+    validation = Validation([MicroBatch({}, targets)], ["golden"], 1, judge_spans)
+    found = validation.measure(lambda inputs: {"golden": logits}, "cpu")
+    inside = logits[0, 1:].log_softmax(dim=0)
+    assert found["cross_entropy"] == pytest.approx(-float(inside[0, 0] + inside[1, 1]), rel=1e-5)
 
 
 def test_without_a_labelled_split_or_when_switched_off_nothing_is_measured(world) -> None:

@@ -61,7 +61,7 @@ def usual_cell(recipe: Recipe) -> Cell:
     """Return the recipe's own settings as a cell; an objective of its own in each stage is none of a cell's."""
     pretrain, finetune = recipe.pretrain, recipe.finetune
     two_stages = pretrain.enabled or finetune.starts_from is not None
-    alike = not pretrain.enabled or pretrain.objective == finetune.objective
+    alike = pretrain.objective == finetune.objective
     return Cell(
         regime_of(two_stages, recipe.student.soft_headers, finetune.alpha == 0) or OWN, recipe.student.kind,
         recipe.student.layers, finetune.alpha, finetune.objective if alike else None, pretrain.rows,
@@ -73,18 +73,20 @@ def cells(recipe: Recipe) -> list[Cell]:
     """Return the rows of all grids, each once, in the order in which they are asked for.
 
     Raises:
-        UserError: if they are to be of the recipe's own regime, and it has none.
+        UserError: if they are to be of the recipe's own regime, and it has none; or of its alpha, and that is 0.
     """
-    _refuse_own(recipe)
+    _refuse_what_holds_for_all(recipe)
     return list(dict.fromkeys(cell for grid in recipe.compare.grids for cell in _of_grid(grid, usual_cell(recipe))))
 
 
-def _refuse_own(recipe: Recipe) -> None:
-    if recipe.regime == GOLDEN:
+def _refuse_what_holds_for_all(recipe: Recipe) -> None:
+    usual, grids = usual_cell(recipe), recipe.compare.grids
+    if usual.alpha == 0 and any(not grid.alphas and {*(grid.regimes or [usual.regime])} - {GOLDEN} for grid in grids):
         raise UserError(
-            f"regime: {GOLDEN} sets finetune.alpha to 0 for every cell; drop it, and name {GOLDEN} in compare.grids"
+            f"finetune.alpha: 0 (which regime {GOLDEN} sets) would hold for every cell of compare.grids; leave it to "
+            f"{GOLDEN} there, or give the others alphas"
         )
-    if usual_cell(recipe).regime == OWN and not all(grid.regimes for grid in recipe.compare.grids):
+    if usual.regime == OWN and not all(grid.regimes for grid in grids):
         raise UserError(
             f"compare.grids: student.soft_headers: {recipe.student.soft_headers} is of none of the regimes, so every "
             "row must name its own, such as {regimes: [tmkd], layers: [1, 3]}"

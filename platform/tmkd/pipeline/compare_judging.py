@@ -72,6 +72,7 @@ def judge(
     corpus: CorpusManifest,
     splits: Mapping[int, Split],
     answers: Answers,
+    cells: Sequence[Cell],
     failed: Mapping[str, str],
 ) -> Compared:
     """Judge every cell, the teachers and their ensemble on the questions of the judged split.
@@ -80,8 +81,9 @@ def judge(
         context: the run.
         corpus: what the cells were trained on.
         splits: seed -> the judged split with the labels of that seed's teachers.
-        answers: of the cells.
-        failed: cell and seed -> why it is not among them.
+        answers: of the cells that were trained.
+        cells: all of them, whose labels were paid for.
+        failed: cell and seed -> why it is not among the answers.
     """
     recipe, usual = context.recipe, usual_cell(context.recipe)
     first = next(iter(splits.values()))
@@ -109,7 +111,7 @@ def judge(
         findings=findings(comparison, of_claims(answers.cells, usual)),
         agreement=_agreement(first),
         regressions=_regressions(first, everyone[student][0], ensemble, corpus.classes), regressions_of=student,
-        cost=_cost(context, corpus, answers.cells, list(splits)), command=context.command,
+        cost=_cost(context, corpus, cells, list(splits)), command=context.command,
         recipe=yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), failed=dict(failed),
     )  # fmt: skip
 
@@ -226,7 +228,7 @@ def _regressions(split: Split, student: Floats, ensemble: Floats, classes: Seque
     return found
 
 
-def _cost(context: Context, corpus: CorpusManifest, cells: Mapping[str, Cell], seeds: Sequence[int]) -> Cost:
+def _cost(context: Context, corpus: CorpusManifest, cells: Sequence[Cell], seeds: Sequence[int]) -> Cost:
     """Count the pairs that teachers scored, and what it would be if every cell and seed had paid for its own.
 
     Judging, calibrating and choosing need every teacher on the judged and on the held-out split, once a seed; beyond
@@ -238,7 +240,7 @@ def _cost(context: Context, corpus: CorpusManifest, cells: Mapping[str, Cell], s
     for seed in seeds:
         paid |= {(teacher, split) for teacher in teachers_of_seed(recipe, seed).teachers for split in beside}
     alone = sum(corpus.rows(split) for _, split in paid)
-    for cell, seed in itertools.product(cells.values(), seeds):
+    for cell, seed in itertools.product(cells, seeds):
         teachers = teachers_of_seed(recipe, seed).teachers
         for each in cell_recipes(recipe, cell, seed):
             splits = [split for split in learned_splits(each) if split not in beside]

@@ -15,7 +15,10 @@ COMPARED = [*get_args(Regime), M_O_M]
 
 
 class Grid(Config):
-    """Every combination of what its lists name; an empty list stands for what the recipe itself says."""
+    """Every combination of what its lists name; an empty list stands for what the recipe itself says.
+
+    Regimes without a stage 1 take the steps of both stages, whatever ``finetune.steps_of_both`` says.
+    """
 
     regimes: list[str] = Field([], description=f"{', '.join(COMPARED)}")
     students: list[Literal["encoder", "bi_lstm"]] = Field([], description="kinds of student")

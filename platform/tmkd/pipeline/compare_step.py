@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 
+import numpy as np
+
 from tmkd.console import note, warn
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
@@ -15,7 +17,7 @@ from tmkd.models.folders import parameters
 from tmkd.pipeline.cells import Cell, cells, teachers_of_seed, usual_cell
 from tmkd.pipeline.compare_check import check_cells, check_corpus, needs_stage_1
 from tmkd.pipeline.compare_judging import Answers, judge
-from tmkd.pipeline.compare_training import Planned, plan, score_all, time_all, train_all
+from tmkd.pipeline.compare_training import Planned, Probabilities, plan, score_all, time_all, train_all
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus
 from tmkd.pipeline.pair_split import Split, read_split
@@ -37,10 +39,18 @@ def compare(context: Context) -> Compared:
     corpus = _prepare(context, wanted, seeds)
     planned = _once(context, plan(context, corpus, wanted, seeds))
     failed = train_all(context, planned)
-    done = _whole(planned, failed)
     splits = {seed: _split(context, corpus, seed) for seed in seeds}
-    answers = _answer(context, corpus, done, splits[seeds[0]])
-    return judge(context, corpus, splits, answers, _why(context, planned, failed))
+    first = splits[seeds[0]]
+    students = [folder for each in _whole(planned, failed) for folder in each.students]
+    scores = score_all(context, corpus, students, first.timed)
+    failed |= {
+        folder: f"{context.workspace.show(folder)} scores NaN; delete it and run again, at a lower learning rate"
+        for folder, each in scores.items()
+        if not np.isfinite(each).all()
+    }
+    answers = _answer(context, corpus, _whole(planned, failed), scores, first)
+    paid_for = list(dict.fromkeys(each.cell for each in planned))
+    return judge(context, corpus, splits, answers, paid_for, _why(context, planned, failed))
 
 
 def _prepare(context: Context, wanted: Sequence[Cell], seeds: Sequence[int]) -> CorpusManifest:
@@ -62,18 +72,20 @@ def _of_seed(context: Context, seed: int, pretrained: bool) -> Context:
 
 
 def _once(context: Context, planned: Sequence[Planned]) -> list[Planned]:
-    """Leave out cells whose students are those of another one, whatever they are called; say so."""
+    """Leave out cells whose students are those of another one, whatever they are called; say so.
+
+    Of equal ones the recipe's own is kept, else the first: the paper's claims and the examples look for it.
+    """
     usual = usual_cell(context.recipe)
     students: dict[Cell, list[list[str]]] = {}
     for each in planned:
         students.setdefault(each.cell, []).append(each.students)
-    first: dict[str, Cell] = {}
-    for cell, folders in students.items():
-        same = first.setdefault(repr(folders), cell)
+    kept: dict[str, Cell] = {}
+    for cell in sorted(students, key=lambda cell: cell.name(usual) != usual.name(usual)):
+        same = kept.setdefault(repr(students[cell]), cell)
         if same is not cell:
             note(f"{cell.name(usual)}: the same students as {same.name(usual)}, told there")
-    kept = set(first.values())
-    return [each for each in planned if each.cell in kept]
+    return [each for each in planned if each.cell in kept.values()]
 
 
 def _whole(planned: Sequence[Planned], failed: Mapping[str, str]) -> list[Planned]:
@@ -104,10 +116,11 @@ def _split(context: Context, corpus: CorpusManifest, seed: int) -> Split:
     return read_split(dataclasses.replace(context, recipe=recipe), corpus, recipe.evaluation.split)
 
 
-def _answer(context: Context, corpus: CorpusManifest, done: Sequence[Planned], split: Split) -> Answers:
-    """Score every student, and time one of every kind and depth."""
+def _answer(
+    context: Context, corpus: CorpusManifest, done: Sequence[Planned], scores: Mapping[str, Probabilities], split: Split
+) -> Answers:
+    """Gather what every student scored, and time one of every kind and depth."""
     usual = usual_cell(context.recipe)
-    scores = score_all(context, corpus, [folder for each in done for folder in each.students], split.timed)
     found = Answers({each.cell.name(usual): each.cell for each in done}, {}, {}, {}, {})
     for each in done:
         name = each.cell.name(usual)
@@ -119,9 +132,14 @@ def _answer(context: Context, corpus: CorpusManifest, done: Sequence[Planned], s
     timed = bool(context.recipe.evaluation.speed_seconds)
     measured = time_all(context, corpus, shapes, split.timed, done[0].seed) if timed else Measured({}, {}, {})
     found.add_teachers_speed(measured, {name: entry.weight for name, entry in context.recipe.teachers.items()})
+    sizes: dict[str, int] = {}  # kind, depth and headers -> parameters
     for each in done:
-        found.add_speed(each.cell.name(usual), measured, _shape(each.cell), len(each.students))
-        found.sizes[each.cell.name(usual)] = sum(parameters(context.workspace, folder) for folder in each.students)
+        name, shape = each.cell.name(usual), _shape(each.cell)
+        found.add_speed(name, measured, shape, len(each.students))
+        key = f"{shape} {each.chains[0][-1].headers}"
+        if key not in sizes:
+            sizes[key] = parameters(context.workspace, each.students[0])
+        found.sizes[name] = sizes[key] * len(each.students)
     return found
 
 

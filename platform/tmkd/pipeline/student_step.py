@@ -318,7 +318,6 @@ def _common(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
         "fingerprints": corpus.fingerprints,
         "classes": tuple(corpus.classes),
         "seed": context.recipe.student_seed,
-        "shuffle_shards": context.recipe.training.shuffle_shards,
         "max_length": context.recipe.student.max_length,
         "validation": corpus.shard_rows("validation") if labelled else {},
     }

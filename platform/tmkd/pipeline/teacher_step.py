@@ -192,7 +192,7 @@ def _stages(context: Context, corpus: CorpusManifest, name: str, training: Teach
         shape=None if training.pooling == "head" and recipe.corpus.task == "pair" else shape,
         reading=reading(context, entry.max_question_tokens, entry.overlap),
         validation=corpus.shard_rows("validation") if corpus.has_labels("validation") else {},
-        golden_identity=golden_identity(context, corpus, "train"), shuffle_shards=recipe.training.shuffle_shards,
+        golden_identity=golden_identity(context, corpus, "train"),
     )  # fmt: skip
     if training.warm_up is None:
         return [golden]

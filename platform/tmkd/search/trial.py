@@ -85,7 +85,7 @@ class Trial(tune.Trainable):
             Quality on the validation split, the shape's speed, and where the student is once it is finished.
 
         Raises:
-            UserError: if the loss is no longer a number.
+            DivergedError: if the loss is no longer a number.
         """
         self.rung += 1
         history = self.note["history"] if self.note else self._train()

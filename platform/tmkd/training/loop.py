@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -15,11 +14,11 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tmkd.cluster import progress_poster, setup_worker
-from tmkd.errors import UserError
 from tmkd.objectives import combine
 from tmkd.runtimes.allocator import keep_freed_memory
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
-from tmkd.training import checkpoints, engine, publish
+from tmkd.training import checkpoints, divergence, engine, publish
+from tmkd.training.divergence import DivergedError
 from tmkd.training.lessons import LESSONS
 from tmkd.training.model import HeadersOf, build
 from tmkd.training.notices import Notices
@@ -33,19 +32,33 @@ History = dict[str, list[list[float]]]
 
 
 def train_stages(plan: Plan, threads: int) -> None:
-    """Train the stages of a plan that are not finished; runs in every Ray Train worker."""
+    """Train the stages of a plan that are not finished; runs in every Ray Train worker.
+
+    A stage that diverges is noted, and what starts from it is left out; the others go on.
+    """
     setup_worker()
     set_threads(threads)
     device = resolve_device("auto" if ray.train.torch.get_device().type != "cpu" else "cpu")
     engine.prepare_process(device)
     if device == "cpu":
         keep_freed_memory()
-    before = 0
+    before, lost = 0, set()
     for stage in plan.stages:
-        if finished(plan.workspace, stage) is None:
-            _train(stage, plan, device, before)
+        if stage.starts_from in lost or not _has_trained(stage, plan, device, before):
+            lost.add(stage.output)
         before += stage.steps
         torch.distributed.barrier()  # the next stage may start from what rank 0 has just published
+
+
+def _has_trained(stage: Stage, plan: Plan, device: str, before: int) -> bool:
+    if finished(plan.workspace, stage) is None:
+        try:
+            _train(stage, plan, device, before)
+        except DivergedError as error:
+            if ray.train.get_context().get_world_rank() == 0:
+                divergence.note(plan.workspace, stage, str(error))
+            return False
+    return True
 
 
 def _train(stage: Stage, plan: Plan, device: str, before: int) -> None:
@@ -73,7 +86,7 @@ class StageRun:
         if stage.learns_attention:  # fused attention keeps its weights to itself
             self.model.set_attn_implementation("eager")
         self.lesson = LESSONS[stage.task]
-        self.rows = self.lesson.rows(stage, plan.workspace, self.tokenizer, stage.shuffle_shards)
+        self.rows = self.lesson.rows(stage, plan.workspace, self.tokenizer, plan.engine.shuffle_shards)
         headers = HeadersOf(self.model, stage.learns_attention)
         self.engine = engine.start(headers, stage.schedule, plan.engine, stage.steps, self.world, device)
         self.validation = Validation.of(stage, plan.workspace, self.tokenizer, plan.engine)
@@ -89,14 +102,14 @@ class StageRun:
     @property
     def key(self) -> str:
         """What a checkpoint must be of to be gone on from: this stage, order and way to lay out the optimiser."""
-        order, zero = f"window-{self.stage.shuffle_shards}", self.plan.engine.zero_stage
+        order, zero = f"window-{self.plan.engine.shuffle_shards}", self.plan.engine.zero_stage
         return f"{self.stage.output}@{self.stage.identity()}@{order}@zero-{zero}"
 
     def steps(self) -> Iterator[int]:
         """Take the steps that are left, one after the other; yields how many are done."""
         stage, config = self.stage, self.plan.engine
         order = batches(
-            list(stage.shards.values()), stage.schedule.batch_size, stage.shuffle_shards, stage.seed, self.first_step,
+            list(stage.shards.values()), stage.schedule.batch_size, config.shuffle_shards, stage.seed, self.first_step,
             self.rows.groups,
         )  # fmt: skip
         for step, refs in order:
@@ -141,24 +154,16 @@ class StageRun:
                 torch.distributed.all_reduce(value)
             self.history.setdefault(name, []).append([done, float(value) / count])
         for name in self._sums:
-            self._refuse_diverged(name, self.history[name][-1][1])
+            divergence.refuse(self.stage, name, self.history[name][-1][1])
         self.history.setdefault("learning_rate", []).append([done, float(self.engine.get_lr()[0])])
         self._sums.clear()
         self._since = done
-
-    def _refuse_diverged(self, name: str, value: float) -> None:
-        """Raise `UserError` where a stage has come to nothing, in every worker alike; NaN is not published."""
-        if not math.isfinite(value):
-            raise UserError(
-                f"diverged: {name} of stage {self.stage.name} is {value}; its learning rate rises to "
-                f"{self.stage.schedule.learning_rate:g}, and a lower one or a longer warm-up would be right"
-            )
 
     def _validate(self, done: int) -> None:
         assert self.validation is not None
         self.engine.eval()
         for name, value in self.validation.measure(self.engine, self.device).items():
-            self._refuse_diverged(f"validation_{name}", value)
+            divergence.refuse(self.stage, f"validation_{name}", value)
             self.history.setdefault(f"validation_{name}", []).append([done, value])
 
     def _track(self, done: int) -> None:
@@ -169,10 +174,8 @@ class StageRun:
             run.metrics({f"{self.stage.name}/{name}": value for name, value in points.items()}, step=done)
 
     def finish(self) -> None:
-        """Publish the model, after the last step. Raises `UserError` if it has diverged."""
+        """Publish the model, after the last step. Raises `DivergedError` if a weight is no number."""
         model: PreTrainedModel = self.model
-        if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
-            self._refuse_diverged("a weight", math.nan)
         note = self._note(time.monotonic() - self._started)
         publish.publish(self.stage, self.plan, model, self.tokenizer, self.rank, note)
 

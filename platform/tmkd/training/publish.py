@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import tempfile
 from pathlib import Path
 from typing import Any
 
+import torch
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.models import folders
+from tmkd.training import divergence
 from tmkd.training.model import finish
 from tmkd.training.plan import NOTE, Plan
 from tmkd.training.stage import Stage
@@ -37,9 +40,14 @@ def publish(
     """Save the model under ``stage.output``; its note comes last, so that half a folder never counts as finished.
 
     Every worker calls it: with ZeRO stage 3 the weights lie in parts on all of them.
+
+    Raises:
+        DivergedError: if a weight is no number.
     """
     finish(model, stage)
     with _gathered(model, plan.engine.zero_stage):
+        if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
+            divergence.refuse(stage, "a weight", math.nan)
         if rank != 0:
             return
         with tempfile.TemporaryDirectory(prefix="tmkd-student-") as name:

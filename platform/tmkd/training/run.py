@@ -13,6 +13,7 @@ import ray
 from tmkd.cluster import LOOPBACK, cluster_size, in_reach, users_mistake, watch_progress
 from tmkd.console import warn
 from tmkd.errors import UserError
+from tmkd.training import divergence
 from tmkd.training.config import EngineConfig
 from tmkd.training.entry import worker
 from tmkd.training.plan import Plan, finished
@@ -51,6 +52,9 @@ def train(
 
     Returns:
         The note of every stage: steps, seconds, history of the curves.
+
+    Raises:
+        UserError: if workers do not fit into this machine, or a stage has diverged.
     """
     missing = [stage for stage in stages if finished(workspace, stage) is None]
     if missing:
@@ -84,6 +88,8 @@ def _fit(
     task, steps = board or (f"{run}/{name}", 0.0)
     plan = Plan(tuple(stages), config, workspace, task, part=name, steps_of_all=steps, heeds_notices=not alone)
     _tell_ray_train(plan, alone)
+    for stage in stages:
+        divergence.forget(workspace, stage)
     trainer = _trainer(plan, run)
     with nullcontext() if board else watch_progress(task, label, plan.steps, "steps"):
         try:
@@ -151,6 +157,8 @@ def _threads(config: EngineConfig, cpus: float, gpus: float) -> int:
 
 def _note(workspace: Workspace, stage: Stage) -> dict[str, Any]:
     found = finished(workspace, stage)
+    if found is None and (reason := divergence.noted(workspace, stage)):
+        raise UserError(reason)
     if found is None:
         raise RuntimeError(f"{stage.output}: training ended without a finished model")
     return found

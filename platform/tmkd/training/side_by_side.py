@@ -8,6 +8,7 @@ from typing import Any
 import ray
 
 from tmkd.cluster import in_reach, setup_worker, users_mistake, watch_progress
+from tmkd.training import divergence
 from tmkd.training.config import EngineConfig
 from tmkd.training.plan import finished
 from tmkd.training.run import train, worker_resources
@@ -61,11 +62,21 @@ def train_side_by_side(
             (done, *_), _ = ray.wait(list(running), num_returns=1)
             unit, reason = running.pop(done), _reason(done)
             left = [chain for chain in unit if not is_done([chain])] if reason else []
-            smaller = _smaller(left, workspace)
+            lost = _diverged(left, workspace)
+            failed |= lost
+            left = [chain for chain in left if chain[-1].output not in lost]
+            smaller = _smaller(left, workspace) or ([left] if left and lost else [])
             waiting.extend(smaller)
             if not smaller:
                 failed |= {chain[-1].output: str(reason) for chain in left}
     return failed
+
+
+def _diverged(left: Unit, workspace: Workspace) -> dict[str, str]:
+    """Return the last outputs of chains that it is of no use to try again -> why."""
+    why = {stage.output: divergence.noted(workspace, stage) for stage in _stages(left)}
+    found = {chain[-1].output: next((why[s.output] for s in chain if why[s.output]), None) for chain in left}
+    return {output: reason for output, reason in found.items() if reason}
 
 
 def _smaller(left: Unit, workspace: Workspace) -> list[Unit]:

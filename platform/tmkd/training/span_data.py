@@ -177,7 +177,9 @@ class SpanRows(Rows[SpanShard]):
         """Return logits [window, 2], and [2] of no answer, of the readers that a header learns from, together."""
         each = []
         for teacher in self.stage.signals[header].teachers:
-            tokens, null = says[teacher].tokens[start:stop], np.full((1, 2), says[teacher].null / 2, np.float32)
+            said = says[teacher]
+            of_none = said.null / 2 if said.scored else 0.0  # a row that counts for nothing must not be NaN either
+            tokens, null = said.tokens[start:stop], np.full((1, 2), of_none, np.float32)
             each.append(np.concatenate([tokens, null if self.reading.unanswerable else null[:0]]))
         mean, inside = mean_logits(each, self.reading.temperature), stop - start
         return mean[:inside], mean[inside] if self.reading.unanswerable else np.full(2, -np.inf, np.float32)

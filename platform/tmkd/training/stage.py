@@ -9,7 +9,7 @@ from typing import Any
 from tmkd.models.build import StudentShape
 from tmkd.objectives import SOFT_OBJECTIVES
 from tmkd.soft_labels.calibration import Calibration
-from tmkd.training.config import SHUFFLE_SHARDS, Schedule
+from tmkd.training.config import Schedule
 from tmkd.workspace import fingerprint
 
 _NOT_OF_THE_WEIGHTS = {
@@ -23,7 +23,6 @@ _NOT_OF_THE_WEIGHTS = {
     "signals",
     "shape",
     "reading",
-    "shuffle_shards",
 }
 """Attributes of a stage that do not decide what its model becomes, or that `Stage.identity` enters in another form."""
 
@@ -86,7 +85,6 @@ class Stage:
         soft_objective: key of `tmkd.objectives.SOFT_OBJECTIVES`; of pairs.
         temperature: of that objective, where it has one.
         reading: of a span stage; None where pairs are classified.
-        shuffle_shards: shards whose rows are shuffled together, which decides the order of rows.
     """
 
     name: str
@@ -112,7 +110,6 @@ class Stage:
     golden_identity: str = ""
     parent: str = ""
     reading: Reading | None = None
-    shuffle_shards: int = SHUFFLE_SHARDS
     tracked: Any = None  # the MLflow run that takes the curves
 
     @property
@@ -142,12 +139,15 @@ class Stage:
         return self.schedule.steps(self.rows)
 
     def identity(self) -> str:
-        """Fingerprint of all that decides the finished weights, except the precision and number of workers."""
+        """Fingerprint of all that decides the finished weights, except what a machine has room for.
+
+        That is precision, number of workers, and how many shards are shuffled together: a model that was trained on
+        another machine, or with less memory, is not trained again.
+        """
         values = {key: value for key, value in self.__dict__.items() if key not in _NOT_OF_THE_WEIGHTS}
         values["fingerprints"] = self.fingerprints[self.split]  # other splits may change
         values["schedule"] = self.schedule.model_dump(include=set(Schedule.model_fields))  # not what a recipe adds
         values.update({"reading": asdict(self.reading)} if self.reading else {})
-        values.update({"shuffle_shards": self.shuffle_shards} if self.shuffle_shards != SHUFFLE_SHARDS else {})
         values["shape"] = asdict(self.shape) if self.shape else None
         values["signals"] = {header: asdict(signal) for header, signal in self.signals.items()}
         values["shards"], values["weights"] = dict(self.shards), dict(self.weights)

@@ -60,8 +60,9 @@ class Validation:
             logits = engine({name: value.to(device) for name, value in micro.inputs.items()})
             targets = micro.targets.to(device)
             is_right, likelihood = self.judge(torch.stack([logits[header] for header in self.headers]), targets)
+            counts = targets.weight > 0  # of a row without a golden answer the likelihood may be that of none, -inf
             correct += float((is_right * targets.weight).sum())
-            loss -= float((likelihood * targets.weight).sum())
+            loss -= float((likelihood * targets.weight)[counts].sum())
             count += float(targets.weight.sum())
         return {"accuracy": correct / max(count, 1.0), "cross_entropy": loss / max(count, 1.0)}
 

@@ -1,0 +1,40 @@
+"""A stage that comes to nothing: no worker is at fault, so none is started again for it, and NaN is not published."""
+
+from __future__ import annotations
+
+import math
+
+from tmkd.training.stage import Stage
+from tmkd.workspace import Workspace
+
+NOTE = "diverged.json"
+
+
+class DivergedError(Exception):
+    """A loss or a weight is no longer a number; raised in all workers of a stage alike."""
+
+
+def refuse(stage: Stage, name: str, value: float) -> None:
+    """Raise `DivergedError` unless ``value``, which is called ``name``, is a number."""
+    if not math.isfinite(value):
+        raise DivergedError(
+            f"diverged: {name} of stage {stage.name} is {value}; its learning rate rises to "
+            f"{stage.schedule.learning_rate:g}, and a lower one or a longer warm-up would be right"
+        )
+
+
+def note(workspace: Workspace, stage: Stage, reason: str) -> None:
+    """Write down, where the finished model would lie, why there is none."""
+    workspace.publish_json(f"{stage.output}/{NOTE}", {"identity": stage.identity(), "reason": reason})
+
+
+def noted(workspace: Workspace, stage: Stage) -> str | None:
+    """Return why the last attempt at a stage came to nothing; None if it did not."""
+    path = f"{stage.output}/{NOTE}"
+    found = workspace.read_json(path) if workspace.exists(path) else {}
+    return str(found["reason"]) if found.get("identity") == stage.identity() else None
+
+
+def forget(workspace: Workspace, stage: Stage) -> None:
+    """Give a stage another chance: with another precision it may do."""
+    workspace.delete(f"{stage.output}/{NOTE}")

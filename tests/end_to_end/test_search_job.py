@@ -37,16 +37,20 @@ def finished(place: Path) -> dict[Path, int]:
     return {path: path.stat().st_mtime_ns for path in (place / "fixture/students/views/cells").glob("*/stage.json")}
 
 
-def start_and_kill(place: Path, enough: int, later: float = 0.0) -> dict[Path, int]:
-    """Start the job and kill it some seconds after so many trials are finished; returns the finished ones."""
+def start_and_kill(place: Path, enough: int, later: float = 0.0, how: int = signal.SIGKILL) -> dict[Path, int]:
+    """Start the job and end it some seconds after so many trials are finished; returns the finished ones."""
     command = [sys.executable, str(ROOT / "jobs/tmkd_search.py"), *words(place)]
     driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
     while len(finished(place)) < enough:
         assert driver.poll() is None
         time.sleep(0.1)
     time.sleep(later)
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.wait()
+    if how == signal.SIGKILL:
+        os.killpg(driver.pid, how)
+    else:
+        driver.send_signal(how)
+    status = driver.wait()
+    assert status != 0
     return finished(place)
 
 
@@ -105,6 +109,21 @@ def test_killed_twice_at_random_nothing_is_lost_and_nothing_done_twice(ray_sessi
     first = start_and_kill(tmp_path, 1, chance.uniform(0, 2))
     second = start_and_kill(tmp_path, len(first), chance.uniform(5, 15))
     assert first.items() <= second.items()
+    check_the_rest(tmp_path, second)
+
+
+@pytest.mark.slow
+def test_after_ctrl_c_the_same_command_goes_on(ray_session: None, tmp_path: Path) -> None:
+    """Ray Tune would end its experiment there, as if it were finished."""
+    before = start_and_kill(tmp_path, 1, 0.5, signal.SIGINT)
+    assert 1 <= len(before) < TRIALS
+    client = MlflowClient(f"sqlite:///{tmp_path}/fixture/mlflow.db")
+    runs = client.search_runs([each.experiment_id for each in client.search_experiments()])
+    assert {each.info.status for each in runs} <= {"FINISHED", "KILLED"}
+    check_the_rest(tmp_path, before)
+
+
+def check_the_rest(tmp_path: Path, second: dict[Path, int]) -> None:
     outcome = run("tmkd_search", *words(tmp_path))
     assert outcome.status == 0, outcome.screen
     check_trials(outcome, tmp_path, second)

@@ -30,7 +30,7 @@ class SearchRecipe(Config):
     layers: list[Annotated[int, Field(ge=1)]] = Field([], description="encoders' depths")
     hidden: list[Annotated[int, Field(ge=1)]] = Field([], description="Bi-LSTMs' widths, each with its own stage 1")
     alphas: list[Annotated[float, Field(ge=0, le=1)]] = Field([], description="weights of the soft labels in stage 2")
-    learning_rates: Rates | None = Field(None, description="encoders' stage 2; null = the recipe's rate")
+    learning_rates: Rates | None = Field(None, description="of stage 2; null = the recipe's rate")
     objectives: list[Objective] = Field([], description="losses on soft labels in stage 2")
     weights: dict[str, list[Annotated[float, Field(gt=0)]]] = Field(
         {}, description="teacher -> weights of its header in stage 2, such as {cross_encoder: [0.5, 1, 2]}"
@@ -42,7 +42,7 @@ class SearchRecipe(Config):
     rungs: int = Field(3, ge=1, description="times that a trial is judged on the validation split and may be stopped")
     reduction: float = Field(2.0, gt=1, description="about one trial of a shape in so many goes on at a rung (ASHA)")
     metric: Literal["validation_accuracy", "validation_cross_entropy"] = Field(
-        "validation_accuracy", description="what trials are compared by"
+        "validation_accuracy", description="what trials are proposed and stopped by; the pick goes by accuracy"
     )
     concurrent: int | None = Field(None, ge=1, description="trials at once; null = as many as there is room for")
     under_ms: float | None = Field(

@@ -31,29 +31,53 @@ def shapes(recipe: Recipe) -> list[Shape]:
 
 
 def space(recipe: Recipe) -> dict[str, Any]:
-    """Return parameter -> choices, or the (low, high) of a rate; only what has more than one value.
+    """Return parameter -> choices, or the (low, high) of a rate.
 
     Raises:
-        UserError: for a weight of a teacher that there is not.
+        UserError: if nothing varies, there are more shapes than trials, or weights are of no header.
     """
     asked = recipe.search
+    _check(recipe)
     found: dict[str, Any] = {SHAPE: [shape.name for shape in shapes(recipe)], ALPHA: asked.alphas}
     found[OBJECTIVE] = asked.objectives
-    for name, weights in asked.weights.items():
+    found |= {f"{WEIGHT}{name}": weights for name, weights in asked.weights.items()}
+    chosen: dict[str, Any] = {name: list(dict.fromkeys(values)) for name, values in found.items() if values}
+    rates = asked.learning_rates
+    chosen |= {RATE: (rates.low, rates.high)} if rates else {}
+    if all(len(values) == 1 for values in chosen.values()):
+        raise UserError(
+            "search: nothing varies; say what to search, in the recipe or by switches such as --search.layers "
+            '"[1, 2, 3]" --search.alphas "[0.5, 0.9]" --search.learning_rates "{low: 5.0e-5, high: 5.0e-4}"'
+        )
+    return chosen
+
+
+def _check(recipe: Recipe) -> None:
+    asked = recipe.search
+    for name in asked.weights:
         if name not in recipe.teachers:
             raise UserError(f"search.weights.{name}: no such teacher{nearest(name, list(recipe.teachers))}")
-        found[f"{WEIGHT}{name}"] = weights
-    chosen = {name: list(dict.fromkeys(values)) for name, values in found.items() if values}
-    rates = asked.learning_rates
-    return chosen | ({RATE: (rates.low, rates.high)} if rates else {})
+    if asked.weights and recipe.student.soft_headers != "each":
+        raise UserError(
+            f"search.weights: of headers, one a teacher, but student.soft_headers is {recipe.student.soft_headers}; "
+            "right would be each"
+        )
+    if asked.trials < (count := len(shapes(recipe))):
+        raise UserError(f"search.trials: {asked.trials}, but each of the {count} shapes is tried at least once")
 
 
 def first_points(recipe: Recipe) -> list[dict[str, Any]]:
     """Return a trial for every shape with the recipe's own settings, as near as the space has them."""
-    wanted = {ALPHA: recipe.finetune.alpha, OBJECTIVE: recipe.finetune.objective, RATE: recipe.finetune.learning_rate}
+    wanted: dict[str, Any] = {ALPHA: recipe.finetune.alpha, OBJECTIVE: recipe.finetune.objective}
     wanted |= {f"{WEIGHT}{name}": recipe.teachers[name].weight for name in recipe.search.weights}
-    point = {name: _nearest(values, wanted[name]) for name, values in space(recipe).items() if name != SHAPE}
-    return [{SHAPE: shape.name, **point} for shape in shapes(recipe)]
+    rates = {"encoder": recipe.finetune.learning_rate, "bi_lstm": recipe.student.bi_lstm.learning_rate}
+    chosen = space(recipe)
+    found = []
+    for shape in shapes(recipe):
+        own = {**wanted, RATE: rates[shape.student]}
+        point = {name: _nearest(values, own[name]) for name, values in chosen.items() if name != SHAPE}
+        found.append({SHAPE: shape.name, **point})
+    return found
 
 
 def _nearest(values: Any, wanted: Any) -> Any:
@@ -82,6 +106,8 @@ def trial_recipe(recipe: Recipe, settings: Mapping[str, Any], start: str) -> Rec
     for name in (ALPHA, OBJECTIVE, RATE):
         if name in settings:
             tree["finetune"][name] = settings[name]
+    if RATE in settings and shape.student == "bi_lstm":
+        tree["student"]["bi_lstm"]["learning_rate"] = settings[RATE]
     if tree["finetune"][OBJECTIVE] != "kl":
         tree["finetune"]["temperature"] = 1.0
     for name in recipe.teachers:

@@ -27,15 +27,26 @@ from tmkd.pipeline.labels import HELD_OUT
 from tmkd.pipeline.pair_split import Split, read_split
 from tmkd.pipeline.preflight import check_models
 from tmkd.pipeline.ready import label
-from tmkd.pipeline.search_space import StageMaker, first_points, shape_recipe, shapes, space
+from tmkd.pipeline.search_space import (
+    OBJECTIVE,
+    StageMaker,
+    first_points,
+    shape_recipe,
+    shapes,
+    space,
+    trial_recipe,
+)
 from tmkd.pipeline.student_step import has_stage_1
 from tmkd.pipeline.super_step import check_shapes, ensure_stage_1
-from tmkd.search.pareto import Candidate, front, pick
-from tmkd.search.study import Study, Tried, run_study
-from tmkd.search.timing import ShapeSpeed, Timing, time_shapes
-from tmkd.search.trial import ACCURACY, Lab, check_rungs
+from tmkd.search.pareto import Candidate, check_limit, front, pick
+from tmkd.search.shape import Shape
+from tmkd.search.study import Study, Tried, check_optuna, run_study
+from tmkd.search.timing import ShapeSpeed, Timing, machine, time_shapes
+from tmkd.search.trial import ACCURACY, SHAPE, Lab, check_rungs
+from tmkd.training.divergence import is_final
 from tmkd.training.plan import NOTE, read_note
 from tmkd.training.run import worker_resources
+from tmkd.training.validation import MAX_ROWS
 from tmkd.workspace import fingerprint
 
 ENSEMBLE = "ensemble"
@@ -74,29 +85,45 @@ def search(context: Context) -> Searched:
         UserError: for spans, a corpus that has no text or labels for it, or if no trial was finished.
     """
     recipe = context.recipe
-    if recipe.corpus.task != "pair":
-        raise UserError("search: for pairs so far, but corpus.task is span")
-    wanted = shapes(recipe)
-    for shape in wanted:
-        check_models(shape_recipe(recipe, shape))
-    check_shapes(context, wanted)
-    space(recipe)
+    wanted = _check(context)
     corpus = _prepare(context)
     starts = ensure_stage_1(context, corpus, wanted)
     judged = read_split(context, corpus, recipe.evaluation.split)
     speed = _timed(context, starts, judged)
+    check_limit(min(each.milliseconds for each in speed.values()), recipe.search.under_ms)
     study = _study(context, corpus, starts, speed)
-    tried = _tried(context, study)
+    tried = [_with_speed(each, speed) for each in _tried(context, study)]
     candidates = [_candidate(each) for each in tried if each.state == "whole"]
     if not candidates:
         reasons = "; ".join(dict.fromkeys(each.reason for each in tried if each.reason))
-        raise UserError(f"search: no trial was finished: {reasons or 'all were stopped'}")
+        raise UserError(f"search: no trial was finished, and the same command tries again: {reasons}")
     ensemble = _ensemble_accuracy(read_split(context, corpus, HELD_OUT))
     kept = front(candidates)
     chosen = pick(candidates, recipe.search.under_ms, recipe.search.at_least, ensemble)
     proof = _prove(context, corpus, [*kept], judged)
     _keep(context, chosen)
     return Searched(study.identity, tried, speed, kept, chosen, ensemble, proof, recipe.evaluation.split)
+
+
+def _check(context: Context) -> list[Shape]:
+    """Find what the recipe and its models tell before anything is spent; returns the shapes."""
+    recipe = context.recipe
+    if recipe.corpus.task != "pair":
+        raise UserError("search: for pairs so far, but corpus.task is span")
+    if not recipe.pretrain.enabled:
+        raise UserError(
+            "search: trials start from a stage 1 of this corpus, but pretrain.enabled is false (finetune.starts_from "
+            "is for jobs/tmkd_finetune.py and jobs/compare.py); enable it, and give a corpus with unlabeled text"
+        )
+    check_optuna()
+    wanted = shapes(recipe)
+    for shape in wanted:
+        check_models(shape_recipe(recipe, shape))
+    check_shapes(context, wanted)
+    for point in first_points(recipe):
+        for objective in recipe.search.objectives or [recipe.finetune.objective]:
+            trial_recipe(recipe, {**point, OBJECTIVE: objective}, "a stage 1")
+    return wanted
 
 
 def _prepare(context: Context) -> CorpusManifest:
@@ -109,10 +136,7 @@ def _prepare(context: Context) -> CorpusManifest:
             f"trained on or compared by; map corpus.columns.label, and give corpus.split.{HELD_OUT} a share"
         )
     if not has_stage_1(context, corpus):
-        raise UserError(
-            "search: trials start from a stage 1, but there is none: pretrain.enabled is false, or corpus "
-            f"{corpus.name} has no unlabeled text for it"
-        )
+        raise UserError(f"search: trials start from a stage 1, but corpus {corpus.name} has no unlabeled text for it")
     label(context, corpus, judged=context.recipe.evaluation.split)
     return corpus
 
@@ -120,7 +144,7 @@ def _prepare(context: Context) -> CorpusManifest:
 def _timed(context: Context, starts: Mapping[str, str], split: Split) -> dict[str, ShapeSpeed]:
     recipe = context.recipe
     notes = {name: (read_note(context.workspace, folder) or {}).get("identity") for name, folder in starts.items()}
-    path = f"{context.run_folder}/speed-{fingerprint([notes, recipe.search.speed_seconds])}.json"
+    path = f"{context.run_folder}/speed-{fingerprint([notes, recipe.search.speed_seconds, machine()])}.json"
     if context.workspace.exists(path):
         context.skip("speed of shapes", path)
         return {name: ShapeSpeed.from_json(found) for name, found in context.workspace.read_json(path).items()}
@@ -141,31 +165,44 @@ def _study(
     points = first_points(recipe)
     stages = [maker(point) for point in points]
     check_rungs(stages[0].steps, asked.rungs)
+    cpus, gpus = worker_resources(recipe.training.model_copy(update={"workers": 1}))
     lab = Lab(
         maker, recipe.training.model_copy(update={"validations": asked.rungs, "workers": 1}), context.workspace,
-        threads=1, speed={name: each.figures() for name, each in speed.items()},
+        threads=max(1, int(cpus)), speed={name: each.figures() for name, each in speed.items()}, on_gpu=gpus > 0,
     )  # fmt: skip
     chosen = space(recipe)
-    course = asked.model_dump(include={"trials", "rungs", "reduction", "metric"})
+    # How many at once is written down with the trials: another number is another study, which finds what is finished.
+    course = asked.model_dump(include={"trials", "rungs", "reduction", "metric", "concurrent"}, exclude_none=True)
     identity = fingerprint([chosen, course, recipe.student_seed, [stage.identity() for stage in stages]])
-    cpus, gpus = worker_resources(lab.engine)
     return Study(
         recipe.run_name, identity, lab, chosen, points, asked.trials, asked.metric, asked.reduction,
-        recipe.student_seed, cpus, gpus, asked.concurrent or 0,
+        recipe.student_seed, cpus, gpus, asked.concurrent or 0, recipe.training.placement,
     )  # fmt: skip
 
 
 def _tried(context: Context, study: Study) -> list[Tried]:
-    """Return what became of the trials; read back where the study is finished."""
+    """Return what became of the trials; read back where the study is finished.
+
+    One with trials that failed for a reason that may go (memory, a disk, a node) is not: the same command tries again.
+    """
     path = f"{context.run_folder}/search-{study.identity}.json"
     if context.workspace.exists(path):
         context.skip(f"search · {study.trials} trials", path)
         return [Tried(**each) for each in context.workspace.read_json(path)]
     with context.step(f"search · {study.trials} trials", path):
         tried = run_study(study, context.workspace, context.tracker, context.run)
+    if passing := [each for each in tried if each.state == "failed" and not is_final(each.reason)]:
+        note(f"{len(passing)} trial(s) failed; the same command tries them again")
+        return tried
     context.workspace.publish_json(path, [dataclasses.asdict(each) for each in tried])
     context.workspace.delete(f"runs/{study.name}/search-{study.identity}")  # the file above says all
     return tried
+
+
+def _with_speed(tried: Tried, speed: Mapping[str, ShapeSpeed]) -> Tried:
+    """Return a trial with its shape's speed as it was timed last, here."""
+    figures = speed[tried.settings[SHAPE]].figures()
+    return dataclasses.replace(tried, result={**tried.result, **figures} if tried.result else {})
 
 
 def _candidate(tried: Tried) -> Candidate:
@@ -177,9 +214,11 @@ def _candidate(tried: Tried) -> Candidate:
 
 
 def _ensemble_accuracy(split: Split) -> float:
-    judged = split.labels >= 0
-    said = mean_probabilities(list(split.teachers.values()), split.weights)
-    return float(correct(split.labels[judged], said[judged]).mean())
+    """Return the ensemble's accuracy on the rows that trials are judged on."""
+    said = mean_probabilities(list(split.teachers.values()), split.weights)[:MAX_ROWS]
+    labels = split.labels[:MAX_ROWS]
+    judged = labels >= 0
+    return float(correct(labels[judged], said[judged]).mean())
 
 
 def _prove(

@@ -40,6 +40,12 @@ def front(candidates: Sequence[Candidate]) -> list[Candidate]:
     return kept
 
 
+def check_limit(fastest: float, under_ms: float | None) -> None:
+    """Raise `UserError` if even the fastest student, which takes so many milliseconds, is too slow."""
+    if under_ms is not None and fastest > under_ms:
+        raise UserError(f"search.under_ms: {under_ms:g}, but the fastest student takes {fastest:.2f} ms a pair")
+
+
 def pick(
     candidates: Sequence[Candidate], under_ms: float | None, at_least: float | None, ensemble: float | None
 ) -> Candidate:
@@ -57,13 +63,9 @@ def pick(
         UserError: if none is within the limits, naming the nearest one.
     """
     kept = front(candidates)
+    check_limit(kept[0].milliseconds, under_ms)
     if under_ms is not None:
-        fast = [each for each in kept if each.milliseconds <= under_ms]
-        if not fast:
-            raise UserError(
-                f"search.under_ms: {under_ms:g}, but the fastest student takes {kept[0].milliseconds:.2f} ms a pair"
-            )
-        kept = fast
+        kept = [each for each in kept if each.milliseconds <= under_ms]
     if at_least is None:
         return kept[-1]
     if ensemble is None:
@@ -73,6 +75,7 @@ def pick(
         best = kept[-1]
         raise UserError(
             f"search.at_least: {at_least:g} of the ensemble's {ensemble:.3f}, but the best student"
-            f"{' in time' if under_ms is not None else ''} reaches {best.quality / ensemble:.3f} of it"
+            f"{' in time' if under_ms is not None else ''} reaches {best.quality / ensemble:.3f} of it; the trials are "
+            "kept, and another limit picks from them"
         )
     return good[0]

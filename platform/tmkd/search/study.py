@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Any
 
-import ray
-
-from tmkd.cluster import watch_progress
+from tmkd.cluster import in_reach, watch_progress
 from tmkd.errors import UserError
+from tmkd.placement import SHARE, Placement
 from tmkd.search.race import Race
 from tmkd.search.tracked import Tracked, parameters, reason
 from tmkd.search.trial import QUALITIES, SHAPE, Lab, Trial
@@ -37,6 +37,7 @@ class Study:
         seed: of Optuna.
         cpus, gpus: of a trial.
         concurrent: trials at once; 0 = as many as the cluster has room for.
+        placement: which nodes trials run on.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Study:
     cpus: float
     gpus: float
     concurrent: int = 0
+    placement: Placement = field(default_factory=Placement)
 
 
 @dataclass(frozen=True)
@@ -77,36 +79,61 @@ class Tried:
 def run_study(study: Study, workspace: Workspace, tracker: Tracker, parent: RunHandle) -> list[Tried]:
     """Run the trials of a study that are not finished, side by side as far as the cluster has room.
 
-    Interrupted at any moment, the same call goes on: finished trials are kept, others continue from their checkpoints.
+    Interrupted at any moment, the same call goes on: finished trials are kept, others continue from their checkpoints,
+    and those that failed are tried again.
 
     Raises:
-        UserError: if Optuna is not installed.
+        UserError: if Optuna is not installed, or Tune ended before all trials did.
     """
     from ray import tune
 
+    os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # its own would end a search as if it were finished
+    check_optuna()
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1")
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
     folder, board = f"runs/{study.name}", f"{study.name}/search"
     path = workspace.show(f"{folder}/search-{study.identity}")
-    trainable = tune.with_resources(
-        tune.with_parameters(Trial, lab=study.lab), {"cpu": study.cpus, **({"gpu": study.gpus} if study.gpus else {})}
-    )
+    trainable = tune.with_resources(tune.with_parameters(Trial, lab=study.lab), _resources(study))
     tracker.end_children(parent)  # of a driver that was killed; those that go on are opened again
     if tune.Tuner.can_restore(path):
-        tuner = tune.Tuner.restore(path, trainable, resume_unfinished=True)
+        tuner = tune.Tuner.restore(path, trainable, resume_unfinished=True, resume_errored=True)
     else:
         tuner = _new(study, trainable, workspace, tracker, parent, folder, board)
-    with watch_progress(board, "trials", study.trials, "trials"):
-        grid = tuner.fit()
-    return [_tried(trial, study) for trial in grid._experiment_analysis.trials]
+    try:
+        with watch_progress(board, "trials", study.trials, "trials"):
+            grid = tuner.fit()
+    except BaseException:  # Ctrl-C among them
+        tracker.end_children(parent)
+        raise
+    trials = grid._experiment_analysis.trials
+    if any(trial.status not in ("TERMINATED", "ERROR") for trial in trials):
+        raise UserError("search: Ray Tune ended before all trials did; the same command goes on")
+    return [_tried(trial, study) for trial in trials]
+
+
+def check_optuna() -> None:
+    """Raise `UserError` if Optuna, which proposes the trials, is not installed."""
+    if find_spec("optuna") is None:
+        raise UserError('a search needs Optuna; pip install "tmkd[search]"')
 
 
 def room(cpus: float, gpus: float) -> int:
-    """Return how many trials the cluster has room for at once; at least one."""
-    there = ray.cluster_resources()
-    fits = [there.get("CPU", 1) / cpus, *([there.get("GPU", 0) / gpus] if gpus else [])]
+    """Return how many trials the cluster has, or may grow to have, room for at once; at least one."""
+    most = in_reach()
+    fits = [most.get("CPU", 1) / cpus, *([most.get("GPU", 0) / gpus] if gpus else [])]
     return max(1, int(min(fits)))
+
+
+def _resources(study: Study) -> Any:
+    """Return what a trial takes, on nodes for training where some are marked for it."""
+    from ray import tune
+
+    where = study.placement.options("training")
+    kind = {f"accelerator_type:{where['accelerator_type']}": SHARE} if "accelerator_type" in where else {}
+    bundle = {"CPU": study.cpus, **({"GPU": study.gpus} if study.gpus else {}), **where.get("resources", {}), **kind}
+    labels = {"bundle_label_selector": [where["label_selector"]]} if "label_selector" in where else {}
+    return tune.PlacementGroupFactory([bundle], **labels)
 
 
 def _new(
@@ -142,15 +169,12 @@ def _new(
 
 def _optuna(study: Study, mode: str) -> Any:
     """Return TPE (Bergstra et al., NeurIPS 2011) for quality and time at once, so that it minds the whole front."""
-    try:
-        from ray.tune.search.optuna import OptunaSearch
+    from ray.tune.search.optuna import OptunaSearch
 
-        points = [dict(point) for point in study.first]
-        return OptunaSearch(
-            metric=[study.metric, "milliseconds"], mode=[mode, "min"], points_to_evaluate=points, seed=study.seed
-        )
-    except (ImportError, AssertionError) as error:
-        raise UserError('a search needs Optuna; pip install "tmkd[search]"') from error
+    points = [dict(point) for point in study.first]
+    return OptunaSearch(
+        metric=[study.metric, "milliseconds"], mode=[mode, "min"], points_to_evaluate=points, seed=study.seed
+    )
 
 
 def space(choices: Mapping[str, Any]) -> dict[str, Any]:

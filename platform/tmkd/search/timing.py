@@ -11,7 +11,7 @@ from typing import Any
 
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from tmkd.cluster import progress_poster, setup_worker
+from tmkd.cluster import in_reach, progress_poster, setup_worker
 from tmkd.errors import UserError
 from tmkd.evaluation.alone import PROGRESS, run_alone
 from tmkd.evaluation.scoring import HeaderScores, Pairs, tokens_of
@@ -119,6 +119,16 @@ class ShapeSpeed:
             for name, timed in found["runtimes"].items()
         }
         return cls(each, int(found["parameters"]))
+
+
+def machine() -> dict[str, Any]:
+    """Return what speed depends on beside the student: cores, accelerators and processor of the cluster's nodes."""
+    there = in_reach()
+    kinds = sorted(name for name in there if name.startswith("accelerator_type"))
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
+    return {"CPU": there.get("CPU"), "GPU": there.get("GPU", 0), "kinds": kinds, "processor": model}
 
 
 def time_shapes(timing: Timing) -> dict[str, ShapeSpeed]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from ray.tune import Callback
@@ -83,8 +84,14 @@ def parameters(config: dict[str, Any]) -> dict[str, Any]:
     return {**Shape.of(config[SHAPE]).settings(), **config}
 
 
+def _told_here(trial: Any) -> str:
+    """Return what Tune has written down in the driver and not yet put where a study's state is kept."""
+    file = Path(trial.error_file) if trial.error_file else None
+    return file.read_text(encoding="utf-8") if file and file.is_file() else ""
+
+
 def reason(trial: Any) -> str:
     """Return why a trial failed, the last line of its error."""
     error = trial.get_error()
-    text = str(getattr(error, "cause", None) or error or "unknown").strip()
+    text = str(getattr(error, "cause", None) or error or _told_here(trial) or "unknown").strip()
     return text.splitlines()[-1] if text else type(error).__name__

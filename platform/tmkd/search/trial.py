@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,6 +41,7 @@ class Lab:
         engine: micro-batches, precision; ``validations`` is the number of rungs.
         workspace: where corpora, labels and students lie.
         threads: torch threads of a trial.
+        on_gpu: whether trials have one.
         speed: name of a shape -> what was timed of it, reported with every result.
     """
 
@@ -49,6 +50,7 @@ class Lab:
     workspace: Workspace
     threads: int
     speed: Mapping[str, Mapping[str, float]]
+    on_gpu: bool = False
 
     @property
     def rungs(self) -> int:
@@ -63,7 +65,7 @@ class Trial(tune.Trainable):
         self.lab = lab
         setup_worker()
         set_threads(lab.threads)
-        self.device = resolve_device("auto" if torch.cuda.is_available() else "cpu")
+        self.device = resolve_device("auto" if lab.on_gpu else "cpu")
         engine.prepare_process(self.device)
         _join_alone(self.device)
         if self.device == "cpu":
@@ -76,7 +78,8 @@ class Trial(tune.Trainable):
         self.run_: StageRun | None = None
         self.taken: Iterator[int] | None = None
         self.rung = 0
-        self.note = finished(self.lab.workspace, self.stage)
+        note = finished(self.lab.workspace, self.stage)
+        self.note = note if note and all(note["history"].get(name) for name in QUALITIES) else None
 
     def step(self) -> dict[str, Any]:
         """Train to the next rung.
@@ -89,9 +92,9 @@ class Trial(tune.Trainable):
         """
         self.rung += 1
         history = self.note["history"] if self.note else self._train()
-        found = {name: float(history[name][self.rung - 1][1]) for name in QUALITIES}
+        steps = rung_steps(self.stage.steps, self.lab.rungs)[self.rung - 1]
+        found = {name: _after(history[name], steps) for name in QUALITIES}
         last = self.rung >= self.lab.rungs
-        steps = int(history[ACCURACY][self.rung - 1][0])
         return {**found, **self.figures, "steps": steps, "folder": self.stage.output if last else "", "done": last}
 
     def _train(self) -> dict[str, list[list[float]]]:
@@ -140,6 +143,15 @@ class Trial(tune.Trainable):
 def rung_steps(steps: int, rungs: int) -> list[int]:
     """Return after how many steps each rung ends; where validation measures."""
     return [max(1, round(steps * part / rungs)) for part in range(1, rungs + 1)]
+
+
+def _after(points: Sequence[Sequence[float]], steps: int) -> float:
+    """Return what was measured after so many steps, or last before them.
+
+    A student that was trained before, by a comparison or with other rungs, was measured at other moments, but like all
+    of them after its last step.
+    """
+    return float(next((value for step, value in reversed(points) if step <= steps), points[0][1]))
 
 
 def _join_alone(device: str) -> None:

@@ -8,6 +8,8 @@ from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace
 
 NOTE = "diverged.json"
+WORD = "diverged: "
+"""What every reason begins with."""
 
 
 class DivergedError(Exception):
@@ -18,9 +20,14 @@ def refuse(stage: Stage, name: str, value: float) -> None:
     """Raise `DivergedError` unless ``value``, which is called ``name``, is a number."""
     if not math.isfinite(value):
         raise DivergedError(
-            f"diverged: {name} of stage {stage.name} is {value}; its learning rate rises to "
+            f"{WORD}{name} of stage {stage.name} is {value}; its learning rate rises to "
             f"{stage.schedule.learning_rate:g}, and a lower one or a longer warm-up would be right"
         )
+
+
+def is_final(reason: str) -> bool:
+    """Tell whether the same stage would come to nothing again."""
+    return WORD in reason
 
 
 def note(workspace: Workspace, stage: Stage, reason: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tmkd.errors import UserError
 from tmkd.pipeline.recipe import Recipe
-from tmkd.pipeline.recipe_files import load, shipped
+from tmkd.pipeline.recipe_files import load, read, shipped
 from tmkd.pipeline.search_space import first_points, shapes, space, trial_recipe
 
 
@@ -50,7 +52,8 @@ def test_what_cannot_be_searched_is_told(overrides: dict[str, str], told: str) -
 
 
 def test_shipped_recipes_with_a_stage_1_for_pairs_can_be_searched() -> None:
-    searched = [name for name in shipped() if "search" in load(name, {}).model_fields_set]
-    assert {"docs", "docs_full", "pairs", "wikiqa"} <= set(searched)
-    for name in searched:
-        assert len(shapes(load(name, {}))) == 6 and space(load(name, {}))
+    searched = {name: read(name)[0]["search"] for name in shipped() if "search" in read(name)[0]}
+    assert set(searched) == {"docs", "docs_full", "pairs", "wikiqa"}
+    for block in searched.values():
+        asked = recipe(search=json.dumps(block))
+        assert len(shapes(asked)) == 6 and space(asked)

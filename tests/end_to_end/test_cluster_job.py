@@ -139,6 +139,7 @@ def test_a_notice_that_a_node_goes_is_answered_with_a_checkpoint(nodes, story, t
         nodes.add("training", 2)
         nodes.give_notice("training", 60)
         wait_for(lambda: checkpoints(tmp_path), 60, "a checkpoint")
+        time.sleep(10)  # until Ray Train knows of it: what a notice leaves time for
         nodes.kill("training")
         screen, _ = job.communicate()
     assert job.returncode == 0, screen

@@ -5,7 +5,7 @@
 Both are jobs of their own and resumable; teachers and labels are shared and not counted. The grid trains a stage 1 for
 every depth and a stage 2 for every cell. Its best student is the best on the validation split, as the search's is; the
 best on the judged split is told beside it. Depths cut from the super-student are compared with those trained alone,
-before stage 2. The last line on stdout is the result as JSON.
+before stage 2. Cells and trials train on one core each, the super-student on all. The last line on stdout is the result as JSON.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.parquet as pq
 
-from tmkd.cluster import connect
+from tmkd.cluster import connect, usable_cores
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.evaluation.comparison import Comparison, Judged
 from tmkd.evaluation.quality import correct
@@ -32,7 +32,7 @@ from tmkd.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]
 GRID = "[{layers: [1, 2, 3, 4, 5, 6], alphas: [0.5, 0.9], learning_rates: [5.0e-5, 1.6e-4, 5.0e-4]}]"
-SEARCH, PLAIN = "search", "grid"
+PLAIN = "grid"
 LUCKIEST = "grid, best on the judged split"
 STATES = ("whole", "stopped", "failed")
 
@@ -41,12 +41,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workspace", default="workspace/search-study")
     parser.add_argument("--recipe", default="docs")
+    parser.add_argument(
+        "--trials", type=int, default=12, help="of the search, which is a run of its own for each number"
+    )
     switches = parser.parse_args()
     common = ["--recipe", switches.recipe, "--workspace", switches.workspace]
-    searched = job("tmkd_search", *common, "--run", SEARCH)
+    run = f"search-{switches.trials}"
+    searched = job("tmkd_search", *common, "--run", run, "--trials", str(switches.trials))
     grid = job("compare", *common, "--run", PLAIN, "--seeds", "1", "--compare.grids", GRID)
     connect()
-    print(json.dumps(result(switches.recipe, Workspace.open(switches.workspace), searched, grid), indent=1))
+    print(json.dumps(result(switches.recipe, Workspace.open(switches.workspace), run, searched, grid), indent=1))
 
 
 def job(name: str, *words: str) -> dict[str, Any]:
@@ -57,7 +61,9 @@ def job(name: str, *words: str) -> dict[str, Any]:
     return found
 
 
-def result(recipe: str, workspace: Workspace, searched: dict[str, Any], grid: dict[str, Any]) -> dict[str, Any]:
+def result(
+    recipe: str, workspace: Workspace, run: str, searched: dict[str, Any], grid: dict[str, Any]
+) -> dict[str, Any]:
     cells = {line["name"]: line["students"][0][0] for line in grid["lines"] if line["kind"] == "student"}
     notes = {name: workspace.read_json(f"{folder}/stage.json") for name, folder in cells.items()}
     validated = {name: note["history"]["validation_accuracy"][-1][1] for name, note in notes.items()}
@@ -70,10 +76,11 @@ def result(recipe: str, workspace: Workspace, searched: dict[str, Any], grid: di
     }
     alone = stage_1_of(workspace, cells, notes)
     for depth, folder in alone.items():
-        students |= {f"super {depth}": f"students/{SEARCH}/depth-{depth}", f"alone {depth}": folder}
+        students |= {f"super {depth}": f"students/{run}/depth-{depth}", f"alone {depth}": folder}
     comparison = judge(recipe, workspace, students)
-    costs = {name: costs_of(workspace, name, found) for name, found in ((SEARCH, searched), (PLAIN, grid))}
+    costs = {name: costs_of(workspace, name, found) for name, found in ((run, searched), (PLAIN, grid))}
     stages = [note["seconds"] for note in notes.values()]
+    of_super, cores = workspace.read_json(f"students/{run}/super/stage.json")["seconds"], usable_cores()
     firsts = {depth: workspace.read_json(f"{folder}/stage.json")["seconds"] for depth, folder in alone.items()}
     cells_of = {name: int(line["settings"]["layers"]) for line in grid["lines"] if (name := line["name"]) in cells}
     return {
@@ -90,8 +97,11 @@ def result(recipe: str, workspace: Workspace, searched: dict[str, Any], grid: di
             "stage 2 of all cells": sum(stages),
             "if every cell trained its own stage 1": sum(stages) + sum(firsts[depth] for depth in cells_of.values()),
         },
-        "training seconds of the super-student": workspace.read_json(f"students/{SEARCH}/super/stage.json")["seconds"],
+        "training seconds of the super-student, on all cores": of_super,
         "training seconds of trials": sum(each["seconds"] for each in searched["trials"]),
+        "core-seconds of training, search ÷ grid": (
+            (of_super * cores + sum(each["seconds"] for each in searched["trials"])) / sum([*stages, *firsts.values()])
+        ),
         "trials": {state: sum(each["state"] == state for each in searched["trials"]) for state in STATES},
     }  # fmt: skip
 

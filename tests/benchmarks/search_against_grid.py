@@ -5,7 +5,8 @@
 Both are jobs of their own and resumable; teachers and labels are shared and not counted. The grid trains a stage 1 for
 every depth and a stage 2 for every cell. Its best student is the best on the validation split, as the search's is; the
 best on the judged split is told beside it. Depths cut from the super-student are compared with those trained alone,
-before stage 2. Cells and trials train on one core each, the super-student on all. The last line on stdout is the result as JSON.
+before stage 2. Cells and trials train on one core each, the super-student on all. The last line on stdout is the
+result as JSON.
 """
 
 from __future__ import annotations

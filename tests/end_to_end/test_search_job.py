@@ -168,7 +168,7 @@ def test_another_limit_picks_from_the_same_trials(searched: Outcome, place: Path
     [
         (["--search.layers", "[1, 9]"], r"student\.layers: 9 layers asked for"),
         (["--search.weights", "{whol: [1, 2]}"], r"search\.weights\.whol: no such teacher.*whole"),
-        (["--corpus.split.validation", "0"], "no golden labels in its validation split"),
+        (["--corpus.split.validation", "0", "--corpus.name", "other"], "no golden labels in its validation split"),
         (["--search.learning_rates", "{low: 1.0e-3, high: 1.0e-4}"], "low 0.001 must be below high 0.0001"),
     ],
 )

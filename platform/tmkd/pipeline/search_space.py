@@ -68,10 +68,10 @@ def _check(recipe: Recipe) -> None:
 
 def first_points(recipe: Recipe) -> list[dict[str, Any]]:
     """Return a trial for every shape with the recipe's own settings, as near as the space has them."""
+    chosen = space(recipe)
     wanted: dict[str, Any] = {ALPHA: recipe.finetune.alpha, OBJECTIVE: recipe.finetune.objective}
     wanted |= {f"{WEIGHT}{name}": recipe.teachers[name].weight for name in recipe.search.weights}
     rates = {"encoder": recipe.finetune.learning_rate, "bi_lstm": recipe.student.bi_lstm.learning_rate}
-    chosen = space(recipe)
     found = []
     for shape in shapes(recipe):
         own = {**wanted, RATE: rates[shape.student]}

@@ -11,6 +11,7 @@ from typing import Any
 from tmkd.cluster import in_reach, watch_progress
 from tmkd.errors import UserError
 from tmkd.placement import SHARE, Placement
+from tmkd.search.interrupts import heeded
 from tmkd.search.race import Race
 from tmkd.search.tracked import Tracked, parameters, reason
 from tmkd.search.trial import QUALITIES, SHAPE, Lab, Trial
@@ -101,7 +102,7 @@ def run_study(study: Study, workspace: Workspace, tracker: Tracker, parent: RunH
     else:
         tuner = _new(study, trainable, workspace, tracker, parent, folder, board)
     try:
-        with watch_progress(board, "trials", study.trials, "trials"):
+        with watch_progress(board, "trials", study.trials, "trials"), heeded():
             grid = tuner.fit()
     except BaseException:  # Ctrl-C among them
         tracker.end_children(parent)

@@ -9,6 +9,7 @@ from ray.tune import Callback
 
 from tmkd.cluster import progress_poster
 from tmkd.console import warn
+from tmkd.search.interrupts import raise_if_seen
 from tmkd.search.shape import Shape
 from tmkd.search.trial import QUALITIES, SHAPE
 from tmkd.tracking import RunHandle, Tracker
@@ -33,6 +34,9 @@ class Tracked(Callback):
         self.rungs, self.trials, self.board = rungs, trials, board
         self._open: dict[str, RunHandle] = {}
         self._ended: set[str] = set()
+
+    def on_step_begin(self, iteration: int, trials: list[Any], **info: Any) -> None:
+        raise_if_seen()
 
     def on_trial_start(self, iteration: int, trials: list[Any], trial: Any, **info: Any) -> None:
         self._run(trial)

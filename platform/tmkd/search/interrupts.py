@@ -1,4 +1,4 @@
-"""Ctrl-C while Tune runs: it may be raised where Ray swallows it, so it is raised again at Tune's next step."""
+"""Ctrl-C while Tune runs: raised between its steps. Amid one, Ray may swallow it, or MLflow's database stay locked."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _seen = threading.Event()  # of the process: Tune pickles its callbacks
 
 @contextmanager
 def heeded() -> Iterator[None]:
-    """Note a Ctrl-C within the block, and raise it at the end if nobody did; a second one acts as ever."""
+    """Note a Ctrl-C within the block for `raise_if_seen`, which is called at the end too; a second one acts at once."""
     _seen.clear()
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -33,5 +33,6 @@ def raise_if_seen() -> None:
 
 
 def _note(number: int, frame: Any) -> None:
+    if _seen.is_set():
+        raise KeyboardInterrupt
     _seen.set()
-    raise KeyboardInterrupt

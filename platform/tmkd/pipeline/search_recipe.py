@@ -49,6 +49,9 @@ class SearchRecipe(Config):
         None, gt=0, description="milliseconds that one pair may take; --under-ms N says the same"
     )
     at_least: float | None = Field(
-        None, gt=0, description="share of the ensemble's accuracy to reach by the fastest student; or --at-least N"
+        None,
+        gt=0,
+        le=2,
+        description="share, such as 0.97, of the ensemble's accuracy to reach by the fastest student; or --at-least N",
     )
     speed_seconds: float = Field(1.0, gt=0, description="to time one pair, and again many, of a shape on a runtime")

@@ -83,7 +83,7 @@ def _refuse_what_holds_for_all(recipe: Recipe) -> None:
     usual, grids = usual_cell(recipe), recipe.compare.grids
     if usual.alpha == 0 and any(not grid.alphas and {*(grid.regimes or [usual.regime])} - {GOLDEN} for grid in grids):
         raise UserError(
-            f"finetune.alpha: 0, which --regime {GOLDEN} sets, would hold for every cell of the comparison; drop it and "
+            f"finetune.alpha: 0, which --regime {GOLDEN} sets, would hold for every cell; drop it, and "
             f"name {GOLDEN} among the regimes of --compare.grids, or give the others alphas"
         )
     if usual.regime == OWN and not all(grid.regimes for grid in grids):

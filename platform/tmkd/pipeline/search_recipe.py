@@ -52,6 +52,6 @@ class SearchRecipe(Config):
         None,
         gt=0,
         le=2,
-        description="share, such as 0.97, of the ensemble's accuracy to reach by the fastest student; or --at-least N",
+        description="share, say 0.97, of the ensemble's accuracy that the student must reach; or --at-least N",
     )
     speed_seconds: float = Field(1.0, gt=0, description="to time one pair, and again many, of a shape on a runtime")

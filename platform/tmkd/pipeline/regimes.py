@@ -46,14 +46,9 @@ def regime_of(two_stages: bool, soft_headers: str, golden_alone: bool) -> str | 
     """Return the regime that a recipe's own values are; None if they are none of them, as with one teacher by name."""
     if golden_alone and not two_stages:
         return "golden"
-    alike = [
-        name
-        for name, values in REGIMES.items()
-        if name != "golden"
-        and values["pretrain"]["enabled"] == two_stages
-        and values["student"]["soft_headers"] == soft_headers
-    ]
-    return next(iter(alike), None)
+    others = {name: values for name, values in REGIMES.items() if name != "golden"}
+    found = {(has_two_stages(name), values["student"]["soft_headers"]): name for name, values in others.items()}
+    return found.get((two_stages, soft_headers))
 
 
 def with_regime(tree: Mapping[str, Any], regime: str) -> Tree:

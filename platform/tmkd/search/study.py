@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from typing import Any
 
-from tmkd.cluster import in_reach, watch_progress
+from tmkd.cluster import watch_progress
 from tmkd.errors import UserError
 from tmkd.placement import SHARE, Placement
 from tmkd.search.interrupts import heeded
@@ -16,6 +16,7 @@ from tmkd.search.race import Race
 from tmkd.search.tracked import Tracked, parameters, reason
 from tmkd.search.trial import QUALITIES, SHAPE, Lab, Trial
 from tmkd.tracking import RunHandle, Tracker
+from tmkd.training.side_by_side import lanes
 from tmkd.workspace import Workspace
 
 TRIES = 2
@@ -84,12 +85,11 @@ def run_study(study: Study, workspace: Workspace, tracker: Tracker, parent: RunH
     and those that failed are tried again.
 
     Raises:
-        UserError: if Optuna is not installed, or Tune ended before all trials did.
+        UserError: if Tune ended before all trials did.
     """
     from ray import tune
 
     os.environ["TUNE_DISABLE_SIGINT_HANDLER"] = "1"  # its own would end a search as if it were finished
-    check_optuna()
     os.environ.setdefault("TUNE_GLOBAL_CHECKPOINT_S", "1")
     os.environ.setdefault("TUNE_DISABLE_AUTO_CALLBACK_LOGGERS", "1")
     os.environ.setdefault("RAY_AIR_NEW_OUTPUT", "0")
@@ -119,13 +119,6 @@ def check_optuna() -> None:
         raise UserError('a search needs Optuna; pip install "tmkd[search]"')
 
 
-def room(cpus: float, gpus: float) -> int:
-    """Return how many trials the cluster has, or may grow to have, room for at once; at least one."""
-    most = in_reach()
-    fits = [most.get("CPU", 1) / cpus, *([most.get("GPU", 0) / gpus] if gpus else [])]
-    return max(1, int(min(fits)))
-
-
 def _resources(study: Study) -> Any:
     """Return what a trial takes, on nodes for training where some are marked for it."""
     from ray import tune
@@ -152,7 +145,7 @@ def _new(
                 study.metric, mode, study.lab.rungs, study.reduction, workspace, f"{folder}/race-{study.identity}.json"
             ),
             num_samples=study.trials,
-            max_concurrent_trials=study.concurrent or room(study.cpus, study.gpus),
+            max_concurrent_trials=study.concurrent or lanes(study.lab.engine),
             reuse_actors=True,
             trial_dirname_creator=_dirname,
         ),

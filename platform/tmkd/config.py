@@ -134,7 +134,7 @@ def _copy(tree: Any) -> Any:
 
 
 def _show(value: Any) -> str:
-    return "null" if value is None else str(value)
+    return "null" if value is None else "empty" if value in ([], {}, ()) else str(value)
 
 
 def _configs_in(annotation: Any) -> list[type[Config]]:

@@ -122,6 +122,7 @@ def test_the_page_needs_no_network_and_shows_every_row(compared: Outcome) -> Non
     assert links.loads == [] and links.open == []
     assert "@import" not in text and "url(http" not in text
     assert all(f"<td>{name}</td>" in text for name in NAMES)
+    assert "a miniature: a random model" in text
     assert "--seeds" not in text and "--compare.seeds 2" in text  # the command to see the same again
 
 
@@ -131,6 +132,8 @@ def test_the_same_command_again_trains_nothing(compared: Outcome, place: Path) -
     again = run("compare", *recipe(place))
     assert again.status == 0, again.screen
     assert before == {path: path.stat().st_mtime_ns for path in cells.rglob("*")}
+    steps = {name: step["state"] for name, step in again.result["steps"].items() if name.startswith("comparison")}
+    assert steps.pop("comparison · speed") == "made" and {*steps.values()} == {"up to date"}
     for name, line in lines(again).items():
         assert line["by_seed"] == lines(compared)[name]["by_seed"]
 

@@ -102,6 +102,10 @@ def test_finished_trials_are_not_repeated_and_none_is_lost(
     check_trials(searched, place, killed)
 
 
+def test_the_page_says_that_this_is_a_miniature(searched: Outcome) -> None:
+    assert "**a miniature: a random model" in Path(searched.result["page"]).read_text()
+
+
 def test_mlflow_has_one_study_with_a_child_a_trial(searched: Outcome, place: Path) -> None:
     check_mlflow(searched, place)
 

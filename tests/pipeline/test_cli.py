@@ -83,6 +83,11 @@ def test_a_mistake_is_one_message_without_a_stack_trace_and_status_2(capsys, arg
     assert err.startswith("error: ") and message in " ".join(err.split())
 
 
+def test_a_mistyped_switch_of_the_job_s_own_is_known() -> None:
+    with pytest.raises(UserError, match=r"--trails: no such switch \(did you mean 'trials'\?\)"):
+        overrides_from(["--trails", "3"], own=["trials", "under-ms"])
+
+
 def test_a_workspace_that_cannot_be_written_is_a_user_s_mistake(tmp_path, capsys) -> None:
     (tmp_path / "file").write_text("")
     assert run("--workspace", str(tmp_path / "file" / "ws")) == USER_MISTAKE

@@ -5,25 +5,51 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+import psutil
 import ray
 
 from tmkd.cluster import cluster_size, in_reach, watch_progress
+from tmkd.console import warn
 
 Found = TypeVar("Found")
 PROGRESS = "evaluation"
+QUIET = 0.15
+"""Share of a machine's cores that may be busy with other work while something is timed; Ray itself takes some."""
+LOOKS = 10
+"""Half seconds to wait for quiet: what trained just before may still be going."""
 
 
-def run_alone(work: Callable[[Any, int], Found], task: Any, label: str, models: int) -> Found:
+def run_alone(work: Callable[[Any, int], Found], task: Any, label: str, models: int, timed: bool = True) -> Found:
     """Run ``work(task, threads)`` in a Ray task and return what it finds.
+
+    Warns if other work kept the machine busy before something was timed: then the figures tell of that, too.
 
     Args:
         work: posts how many models it has done under `PROGRESS`.
         task: what it is given.
         label: of the progress bar.
         models: how many there are.
+        timed: whether it takes times.
     """
-    remote: Any = ray.remote(num_cpus=1, num_gpus=1 if in_reach().get("GPU") else 0)(work)
+    remote: Any = ray.remote(num_cpus=1, num_gpus=1 if in_reach().get("GPU") else 0)(_run)
     threads = int(cluster_size()[0]) if len(ray.nodes()) == 1 else 1
     with watch_progress(PROGRESS, label, models, "models"):
-        found: Found = ray.get(remote.remote(task, threads))
-    return found
+        found, busy = ray.get(remote.remote(work, task, threads, timed))
+    if busy > QUIET:
+        warn(f"{label}: {busy:.0%} of the machine's cores were busy with other work; it is in these speeds")
+    return found  # type: ignore[no-any-return]
+
+
+def _run(work: Callable[[Any, int], Found], task: Any, threads: int, timed: bool) -> tuple[Found, float]:
+    busy = _wait_for_quiet() if timed else 0.0
+    return work(task, threads), busy
+
+
+def _wait_for_quiet() -> float:
+    """Return the share of this machine's cores that is busy as soon as it is small, or after `LOOKS`."""
+    busy = 1.0
+    for _ in range(LOOKS):
+        busy = psutil.cpu_percent(interval=0.5) / 100
+        if busy <= QUIET:
+            break
+    return busy

@@ -96,6 +96,7 @@ class Compared:
     command: str
     recipe: str
     failed: Mapping[str, str] = field(default_factory=dict)
+    caveats: Sequence[str] = ()
 
     @property
     def students(self) -> list[Line]:

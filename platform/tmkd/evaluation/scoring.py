@@ -90,7 +90,7 @@ class HeaderScores(Network):
 
 def measure(task: Task) -> Measured:
     """Score the split with every student and time every model, alone on its device, one after the other."""
-    return run_alone(_measure, task, "scoring and timing", task.models)
+    return run_alone(_measure, task, "scoring and timing", task.models, timed=task.seconds > 0)
 
 
 def _measure(task: Task, threads: int) -> Measured:

@@ -64,7 +64,7 @@ class SpanMeasured:
 
 def measure_spans(task: SpanTask) -> SpanMeasured:
     """Read the split with every student and time every model, alone on its device, one after the other."""
-    return run_alone(_measure, task, "reading and timing", task.models)
+    return run_alone(_measure, task, "reading and timing", task.models, timed=task.seconds > 0)
 
 
 def _measure(task: SpanTask, threads: int) -> SpanMeasured:

@@ -12,6 +12,7 @@ from typing import Any
 from tmkd.config import apply_overrides, parse
 from tmkd.console import console, note, quiet_libraries, warn
 from tmkd.errors import UserError, nearest
+from tmkd.pipeline.context import MINIATURE
 from tmkd.pipeline.help import page, parser
 from tmkd.pipeline.recipe import Recipe
 from tmkd.pipeline.recipe_files import read, with_overrides
@@ -60,7 +61,8 @@ def main(
         sys.stdout = sys.stderr
     switches.asked = frozenset(name for name in own or {} if getattr(switches, name))
     try:
-        result = _run(job, switches, {**overrides_from(rest), **_short(switches, shorthand)}, step, next_command)
+        given = {**overrides_from(rest, [*(own or {}), *(shorthand or {})]), **_short(switches, shorthand)}
+        result = _run(job, switches, given, step, next_command)
     except UserError as error:
         console.print(f"error: {error}", style="red", markup=False)
         return USER_MISTAKE
@@ -78,8 +80,12 @@ def _short(switches: Any, shorthand: Mapping[str, str] | None) -> dict[str, str]
     return {field: value for field, value in given.items() if value is not None}
 
 
-def overrides_from(rest: Sequence[str]) -> dict[str, str]:
+def overrides_from(rest: Sequence[str], own: Sequence[str] = ()) -> dict[str, str]:
     """Read ``--student.layers 1`` and ``--student.layers=1`` into ``{"student.layers": "1"}``.
+
+    Args:
+        rest: words that are none of the job's own switches.
+        own: names of those, for who mistypes one.
 
     Raises:
         UserError: for a word that is no switch, a switch without a value, or one that no recipe field begins with.
@@ -93,7 +99,9 @@ def overrides_from(rest: Sequence[str]) -> dict[str, str]:
         name, equals, value = word[2:].partition("=")
         top = name.split(".")[0]
         if top not in Recipe.model_fields:
-            raise UserError(f"--{name}: no such switch{nearest(top, [*Recipe.model_fields, *SWITCHES])}; see --help")
+            raise UserError(
+                f"--{name}: no such switch{nearest(top, [*Recipe.model_fields, *SWITCHES, *own])}; see --help"
+            )
         if not equals:
             if not words or words[0].startswith("--"):
                 raise UserError(f"--{name}: needs a value")
@@ -110,7 +118,7 @@ def _run(job: str, switches: Any, overrides: dict[str, str], step: Step, next_co
     workspace = Workspace.open(where)
     if switches.fixture:
         recipe = _shrunk(source_tree, workspace, overrides)
-        note("a miniature: a random model of two layers stands for every model, so its quality means nothing")
+        note(MINIATURE)
     from tmkd.pipeline.session import run_job
 
     switches.command = _with_switches(f"python jobs/{job}.py", switches, overrides)

@@ -16,7 +16,7 @@ from tmkd.pipeline.corpus_step import require_split
 from tmkd.pipeline.labels import HELD_OUT
 from tmkd.pipeline.preflight import check_models
 from tmkd.pipeline.regimes import has_two_stages
-from tmkd.pipeline.student_step import check_start
+from tmkd.pipeline.student_start import check_start
 from tmkd.soft_labels.golden import read_golden
 from tmkd.workspace import corpus_folder
 

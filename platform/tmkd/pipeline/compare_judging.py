@@ -105,7 +105,8 @@ def judge(
     student = _chosen(lines, usual.name(usual))
     ensemble = everyone[ENSEMBLE][0]
     return Compared(
-        title=recipe.run_name, corpus=corpus.name, measure=recipe.compare.measure, rows=int((first.labels >= 0).sum()),
+        title=recipe.run_name, corpus=corpus.name, measure=recipe.compare.measure, caveats=context.caveats,
+        rows=int((first.labels >= 0).sum()),
         questions=len(np.unique(questions)), seeds=list(splits), lines=lines,
         pairs=_pairs(comparison, [ENSEMBLE, *answers.cells]),
         findings=findings(comparison, of_claims(answers.cells, usual)),

@@ -64,7 +64,9 @@ def _show(found: Compared) -> None:
     columns = ["row", found.measure, "95 % over questions", "95 % over seeds", "pairs/s", "M parameters"]
     show_table(f"Comparison on {found.corpus}, {len(found.seeds)} seed(s)", columns, rows)
     for each in found.findings:
-        note(f"  paper, {each.claim.source}: {each.claim.better} > {each.claim.worse}: {each.verdict} (p {each.p:.2g})")
+        claim, difference = each.claim, each.difference.interval
+        shown = f"{difference.estimate:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}], p {each.p:.2g}"
+        note(f"  paper, {claim.source}: {claim.better} > {claim.worse}: {each.verdict} ({shown})")
 
 
 def _cells(line: Line) -> list[Any]:

@@ -15,9 +15,10 @@ from tmkd.evaluation.scoring import Measured, Task, measure
 from tmkd.models.student_config import AGGREGATE
 from tmkd.pipeline.cells import Cell, cell_recipes, seeded, teachers_of_seed
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.student_step import finetune_stage, stages_before
+from tmkd.pipeline.student_stages import finetune_stage, stages_before
 from tmkd.pipeline.teacher_step import teacher_model
 from tmkd.teachers.config import TeacherConfig
+from tmkd.training.plan import finished
 from tmkd.training.side_by_side import train_side_by_side
 from tmkd.training.stage import Stage
 
@@ -67,6 +68,9 @@ def train_all(context: Context, planned: Sequence[Planned]) -> dict[str, str]:
     chains = [chain for each in planned for chain in each.chains]
     stages = {stage.output for chain in chains for stage in chain}
     title = f"{len({chain[-1].output for chain in chains})} students in {len(stages)} stages"
+    if all(finished(context.workspace, stage) is not None for chain in chains for stage in chain):
+        context.skip(f"comparison · {title}", f"{context.run_folder}/cells")
+        return {}
     with context.step(f"comparison · {title}", f"{context.run_folder}/cells"):
         return train_side_by_side(
             chains, context.recipe.training, context.workspace, context.recipe.run_name, "training"
@@ -84,6 +88,9 @@ def score_all(
     split = context.recipe.evaluation.split
     paths = {folder: f"{folder}/scores-{split}-{corpus.fingerprints[split]}.npy" for folder in dict.fromkeys(students)}
     missing = [folder for folder, path in paths.items() if not context.workspace.exists(path)]
+    if not missing:
+        context.skip(f"{of} · scores of {len(paths)} students", f"{context.run_folder}/cells")
+        return {folder: _read(context, path) for folder, path in paths.items()}
     with context.step(f"{of} · scores of {len(missing)} students", f"{context.run_folder}/cells"):
         for start in range(0, len(missing), SCORED_TOGETHER):
             some = missing[start : start + SCORED_TOGETHER]

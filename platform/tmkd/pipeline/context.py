@@ -13,6 +13,9 @@ from tmkd.pipeline.recipe import Recipe
 from tmkd.tracking import RunHandle, Tracker
 from tmkd.workspace import Workspace
 
+MINIATURE = "a miniature: a random model of two layers stands for every model, so its quality means nothing"
+"""What is to be said of a run with ``--fixture``, and on the pages that are left of it."""
+
 
 @dataclass
 class StepRecord:
@@ -36,6 +39,7 @@ class Context:
         asked: the job's own switches that were given.
         remake: whether a corpus whose sources have changed is made again.
         command: that started this job.
+        is_miniature: whether random models stand for the recipe's.
         log: of the steps, for the summary table.
     """
 
@@ -47,7 +51,13 @@ class Context:
     remake: bool = False
     asked: frozenset[str] = frozenset()
     command: str = ""
+    is_miniature: bool = False
     log: list[StepRecord] = field(default_factory=list)
+
+    @property
+    def caveats(self) -> list[str]:
+        """What a reader of this run's pages has to know before the figures."""
+        return [MINIATURE] if self.is_miniature else []
 
     @property
     def run_folder(self) -> str:

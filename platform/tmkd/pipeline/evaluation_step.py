@@ -118,7 +118,9 @@ def _report(
     brought = _contributions(context, split)
     notes += [each.says() + "." for each in brought] + _temperatures(context, corpus)
     curve = curves.draw(_curves(tried), "golden labels alone", "validation accuracy") if tried else None
-    result = report.publish(context.workspace, context.recipe.run_name, rows, path, intervals, notes, curve)
+    result = report.publish(
+        context.workspace, context.recipe.run_name, rows, path, intervals, [*notes, *context.caveats], curve
+    )
     result["baseline_tried"] = tried
     result["teachers"] = [each.as_json() for each in brought]
     table.show(rows, f"{context.recipe.evaluation.split} split of {corpus.name}")

@@ -144,7 +144,8 @@ def _pretrain(context: Context) -> dict[str, Any]:
 def _finetune(context: Context) -> dict[str, Any]:
     from tmkd.errors import UserError
     from tmkd.pipeline.ready import ready
-    from tmkd.pipeline.student_step import check_start, ensure_before_finetuning, ensure_finetuned
+    from tmkd.pipeline.student_start import check_start
+    from tmkd.pipeline.student_step import ensure_before_finetuning, ensure_finetuned
 
     check_start(context)
     corpus = ready(context)
@@ -162,7 +163,7 @@ def _evaluate(context: Context) -> dict[str, Any]:
     from tmkd.pipeline.evaluation_step import evaluate as evaluate_all
     from tmkd.pipeline.ready import ready
     from tmkd.pipeline.span_evaluation_step import evaluate_spans
-    from tmkd.pipeline.student_step import check_start
+    from tmkd.pipeline.student_start import check_start
 
     check_start(context)
     if context.recipe.corpus.task == "span":

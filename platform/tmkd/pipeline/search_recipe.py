@@ -46,12 +46,15 @@ class SearchRecipe(Config):
     )
     concurrent: int | None = Field(None, ge=1, description="trials at once; null = as many as there is room for")
     under_ms: float | None = Field(
-        None, gt=0, description="milliseconds that one pair may take; --under-ms N says the same"
+        None,
+        gt=0,
+        description="milliseconds that one pair may take, within which the best is picked; --under-ms N says the same",
     )
     at_least: float | None = Field(
         None,
         gt=0,
         le=2,
-        description="share, say 0.97, of the ensemble's accuracy that the student must reach; or --at-least N",
+        description="share, say 0.97, of the ensemble's accuracy that the student must reach, of which the "
+        "fastest is picked (within under_ms, where that is given too); --at-least N says the same",
     )
     speed_seconds: float = Field(1.0, gt=0, description="to time one pair, and again many, of a shape on a runtime")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +25,7 @@ def publish(context: Context, found: Searched) -> dict[str, Any]:
     """Write the report, tell MLflow and the user; returns what ``--json`` prints."""
     folder = context.report_folder
     png = as_png(draw(found))
-    page = as_markdown(found, context.command)
+    page = as_markdown(found, context.command, context.caveats)
     result = {**as_json(found), "page": context.workspace.show(f"{folder}/{PAGE}")}
     context.workspace.publish_json(f"{folder}/{NUMBERS}", result)
     context.workspace.publish_bytes(f"{folder}/{PLOT}", png, with_hash=False)
@@ -89,19 +90,20 @@ def rows(found: Searched) -> list[list[Any]]:
     return lines
 
 
-def as_markdown(found: Searched, command: str) -> str:
-    """Return the page: what was asked, the front, the plot."""
+def as_markdown(found: Searched, command: str, caveats: Sequence[str] = ()) -> str:
+    """Return the page: what was asked, the front, the plot; ``caveats`` stand above the figures."""
     cells = [COLUMNS, ["---"] * len(COLUMNS), *([_cell(value) for value in row] for row in rows(found))]
     table = "\n".join("| " + " | ".join(row) + " |" for row in cells)
     states = [each.state for each in found.tried]
     return f"""# Search {found.study}
 
 `{command}`
-
+{"".join(f"{chr(10)}**{caveat}**{chr(10)}" for caveat in caveats)}
 {len(states)} trials: {states.count("whole")} trained to the end, {states.count("stopped")} stopped by ASHA,
-{states.count("failed")} failed. The front, the fastest first; `*` is the student that was chosen. *judged* is accuracy
-on the {found.split} split, p that of its difference from the ensemble over questions (the larger one of
-a paired bootstrap's and of Student's t).
+{states.count("failed")} failed. The front, the fastest first; `*` is the student that was chosen. *validation* is the
+accuracy that it was chosen by (`--at-least` is a share of the ensemble's there); *judged* is accuracy on the
+{found.split} split, *of the ensemble* its share there, p that of its difference from the ensemble over questions
+(the larger one of a paired bootstrap's and of Student's t).
 
 {table}
 

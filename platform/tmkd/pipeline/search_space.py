@@ -13,7 +13,7 @@ from tmkd.errors import UserError, nearest
 from tmkd.pipeline.compare_training import addressed
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.recipe import Recipe
-from tmkd.pipeline.student_step import finetune_stage
+from tmkd.pipeline.student_stages import finetune_stage
 from tmkd.search.shape import Shape
 from tmkd.search.trial import SHAPE
 from tmkd.training.stage import Stage

@@ -36,7 +36,7 @@ from tmkd.pipeline.search_space import (
     space,
     trial_recipe,
 )
-from tmkd.pipeline.student_step import has_stage_1
+from tmkd.pipeline.student_stages import has_stage_1
 from tmkd.pipeline.super_step import check_shapes, ensure_stage_1
 from tmkd.search.pareto import Candidate, check_limit, front, pick
 from tmkd.search.shape import Shape

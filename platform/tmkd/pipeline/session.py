@@ -40,7 +40,7 @@ def run_job(
         run.text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "recipe.yaml")
         context = Context(
             recipe, workspace, tracker, run, relabel=switches.relabel, remake=switches.remake, asked=switches.asked,
-            command=switches.command,
+            command=switches.command, is_miniature=switches.fixture,
         )  # fmt: skip
         result = step(context)
         run.metrics({f"seconds/{record.step}": record.seconds for record in context.log if record.seconds})

@@ -101,7 +101,7 @@ def publish_report(context: Context, split: SpanSplit, measured: SpanMeasured, k
         notes[0] += f" Of the {len(split.judged):,} variants of them each question's worst answer counts."
     notes += [f"{name}: p = {p:.4f} (paired randomisation test)." for name, p in sureness.items()]
     notes += [f"F1 of {word} ({count:,}): {scores}" for word, count, scores in words]
-    result = report.publish(context.workspace, split.where, rows, path, intervals, notes)
+    result = report.publish(context.workspace, split.where, rows, path, intervals, [*notes, *context.caveats])
     table.show(rows, split.title)
     if words:
         show_table("F1 by question word", ["question", "number", "F1"], [list(row) for row in words])

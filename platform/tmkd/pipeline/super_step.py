@@ -21,7 +21,7 @@ from tmkd.models.student_config import at_depth
 from tmkd.pipeline.compare_training import addressed
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.search_space import shape_recipe
-from tmkd.pipeline.student_step import pretrain_stage
+from tmkd.pipeline.student_stages import pretrain_stage
 from tmkd.search.shape import Shape
 from tmkd.training.plan import NOTE, finished, read_note
 from tmkd.training.run import train

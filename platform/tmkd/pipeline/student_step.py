@@ -1,4 +1,4 @@
-"""Steps 4 and 5: the student's two stages, and the baseline that they must beat, trained as far as they are not there."""
+"""Steps 4 and 5: the two stages, and the baseline that they must beat, trained as far as they are not there."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tmkd.pipeline.cli import overrides_from
 from tmkd.pipeline.jobs import COMPARE_SHORTHAND, SEARCH_SHORTHAND
-from tmkd.pipeline.recipe_files import load
+from tmkd.pipeline.recipe.files import load
 
 README = (Path(__file__).resolve().parents[2] / "README.md").read_text(encoding="utf-8")
 JOBS = Path(__file__).resolve().parents[2] / "jobs"

@@ -10,8 +10,8 @@ from tmkd.config import describe
 from tmkd.errors import UserError
 from tmkd.pipeline.cli import INTERRUPTED, USER_MISTAKE, main, overrides_from
 from tmkd.pipeline.help import parser
-from tmkd.pipeline.recipe import Recipe
-from tmkd.pipeline.recipe_files import shipped
+from tmkd.pipeline.recipe.files import shipped
+from tmkd.pipeline.recipe.recipe import Recipe
 
 
 def run(*argv: str) -> int:

@@ -14,7 +14,7 @@ from tmkd.errors import UserError
 from tmkd.labelling.job import rejected_path
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus, require_split
-from tmkd.pipeline.recipe_files import load
+from tmkd.pipeline.recipe.files import load
 from tmkd.soft_labels.store import LabelStore
 from tmkd.workspace import Workspace
 

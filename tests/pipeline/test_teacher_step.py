@@ -1,7 +1,7 @@
 """Which teachers look through one model."""
 
-from tmkd.pipeline.recipe_files import load
-from tmkd.pipeline.teacher_recipe import TeacherEntry
+from tmkd.pipeline.recipe.files import load
+from tmkd.pipeline.recipe.teacher import TeacherEntry
 from tmkd.pipeline.teacher_step import views_of_one_model
 
 

@@ -14,8 +14,8 @@ from tmkd.console import console, note, quiet_libraries, warn
 from tmkd.errors import UserError, nearest
 from tmkd.pipeline.context import MINIATURE
 from tmkd.pipeline.help import page, parser
-from tmkd.pipeline.recipe import Recipe
-from tmkd.pipeline.recipe_files import read, with_overrides
+from tmkd.pipeline.recipe.files import read, with_overrides
+from tmkd.pipeline.recipe.recipe import Recipe
 
 Step = Callable[[Any], dict[str, Any]]
 Next = str | Callable[[Recipe], str] | None

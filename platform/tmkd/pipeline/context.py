@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tmkd.console import heading, note, show_table
-from tmkd.pipeline.recipe import Recipe
+from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.tracking import RunHandle, Tracker
 from tmkd.workspace import Workspace
 

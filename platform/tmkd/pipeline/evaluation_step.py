@@ -24,7 +24,7 @@ from tmkd.evaluation.table import ModelRow, model_name
 from tmkd.models.student_config import AGGREGATE
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.pair_split import Split, read_split
-from tmkd.pipeline.student_step import ensure_students
+from tmkd.pipeline.student.step import ensure_students
 from tmkd.pipeline.teacher_step import teacher_model
 from tmkd.soft_labels.calibration import load_calibration
 

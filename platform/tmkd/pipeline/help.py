@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Mapping
 
 from tmkd.config import Field, describe
-from tmkd.pipeline.recipe import Recipe
-from tmkd.pipeline.recipe_files import shipped
+from tmkd.pipeline.recipe.files import shipped
+from tmkd.pipeline.recipe.recipe import Recipe
 
 EPILOG = "Any recipe field is also a switch: --student.layers 1 --finetune.alpha 0.7 --corpus.path pairs.tsv"
 

@@ -7,7 +7,7 @@ from typing import Any
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.pipeline.cli import main
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.recipe import Recipe
+from tmkd.pipeline.recipe.recipe import Recipe
 
 LABEL_SWITCHES = {
     "plan": "label one shard a teacher and say what the rest will take (see --labelling.*)",
@@ -111,7 +111,7 @@ def _labels(context: Context) -> dict[str, Any]:
 def _teacher_table(context: Context, corpus: CorpusManifest) -> list[dict[str, Any]]:
     from tmkd.evaluation import table
     from tmkd.pipeline.evaluation_step import teacher_quality
-    from tmkd.pipeline.span_evaluation_step import reader_quality
+    from tmkd.pipeline.spans.evaluation_step import reader_quality
 
     name = context.recipe.evaluation.split
     if not corpus.rows(name):
@@ -127,7 +127,7 @@ def _teacher_table(context: Context, corpus: CorpusManifest) -> list[dict[str, A
 def _pretrain(context: Context) -> dict[str, Any]:
     from tmkd.errors import UserError
     from tmkd.pipeline.ready import ready
-    from tmkd.pipeline.student_step import ensure_pretrained
+    from tmkd.pipeline.student.step import ensure_pretrained
 
     if not context.recipe.pretrain.enabled:
         raise UserError("pretrain.enabled: false, so there is no stage 1; jobs/tmkd_finetune.py starts from the base")
@@ -144,8 +144,8 @@ def _pretrain(context: Context) -> dict[str, Any]:
 def _finetune(context: Context) -> dict[str, Any]:
     from tmkd.errors import UserError
     from tmkd.pipeline.ready import ready
-    from tmkd.pipeline.student_start import check_start
-    from tmkd.pipeline.student_step import ensure_before_finetuning, ensure_finetuned
+    from tmkd.pipeline.student.start import check_start
+    from tmkd.pipeline.student.step import ensure_before_finetuning, ensure_finetuned
 
     check_start(context)
     corpus = ready(context)
@@ -162,8 +162,8 @@ def _finetune(context: Context) -> dict[str, Any]:
 def _evaluate(context: Context) -> dict[str, Any]:
     from tmkd.pipeline.evaluation_step import evaluate as evaluate_all
     from tmkd.pipeline.ready import ready
-    from tmkd.pipeline.span_evaluation_step import evaluate_spans
-    from tmkd.pipeline.student_start import check_start
+    from tmkd.pipeline.spans.evaluation_step import evaluate_spans
+    from tmkd.pipeline.student.start import check_start
 
     check_start(context)
     if context.recipe.corpus.task == "span":
@@ -172,15 +172,15 @@ def _evaluate(context: Context) -> dict[str, Any]:
 
 
 def _compare(context: Context) -> dict[str, Any]:
-    from tmkd.pipeline.compare_report import publish
-    from tmkd.pipeline.compare_step import compare as compare_all
+    from tmkd.pipeline.comparison.report import publish
+    from tmkd.pipeline.comparison.step import compare as compare_all
 
     return publish(context, compare_all(context))
 
 
 def _search(context: Context) -> dict[str, Any]:
-    from tmkd.pipeline.search_report import publish
-    from tmkd.pipeline.search_step import search
+    from tmkd.pipeline.search.report import publish
+    from tmkd.pipeline.search.step import search
 
     return publish(context, search(context))
 

@@ -10,13 +10,13 @@ from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.labelling.forecast import Forecast, forecast
 from tmkd.labelling.verify import verify
-from tmkd.pipeline.attention_step import forecast_attention
 from tmkd.pipeline.cli import EXIT_STATUS
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus
 from tmkd.pipeline.label_plan import plan_path
 from tmkd.pipeline.labels import ATTENTION_STORE
-from tmkd.pipeline.span_split import other_corpus
+from tmkd.pipeline.spans.attention_step import forecast_attention
+from tmkd.pipeline.spans.split import other_corpus
 from tmkd.pipeline.teacher_step import JUDGED, is_trained, learned_splits, teacher_model, views_of_one_model
 
 FAULTY = 1

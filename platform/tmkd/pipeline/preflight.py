@@ -9,7 +9,7 @@ from tmkd.console import heading
 from tmkd.errors import UserError
 from tmkd.models.build import check_base
 from tmkd.models.folders import local_folder
-from tmkd.pipeline.recipe import Recipe
+from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.tasks.tokens import vocabulary_fingerprint
 from tmkd.teachers.classes import match_classes
 from tmkd.teachers.config import TeacherConfig

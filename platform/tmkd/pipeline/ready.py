@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from tmkd.corpus.manifest import CorpusManifest
-from tmkd.pipeline.attention_step import ensure_attention
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus, require_split
+from tmkd.pipeline.spans.attention_step import ensure_attention
 from tmkd.pipeline.teacher_step import ensure_labels, ensure_teachers, held_out, learned_splits
 
 

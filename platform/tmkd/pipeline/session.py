@@ -12,7 +12,7 @@ from tmkd.cluster import connect
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.preflight import announce, check_models
 from tmkd.pipeline.reach import check_workspace
-from tmkd.pipeline.recipe import Recipe
+from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.workspace import Workspace
 
 CONTINUED = ("compare", "tmkd_search")

@@ -17,8 +17,8 @@ from tmkd.models.student_config import Pooling
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.label_plan import compare_with_plan
 from tmkd.pipeline.labels import HELD_OUT, LEARNED, base_identity, golden_identity, reading, signal
-from tmkd.pipeline.recipe import Recipe
-from tmkd.pipeline.teacher_recipe import TeacherEntry, TeacherTraining
+from tmkd.pipeline.recipe.recipe import Recipe
+from tmkd.pipeline.recipe.teacher import TeacherEntry, TeacherTraining
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
 from tmkd.teachers.config import TeacherConfig

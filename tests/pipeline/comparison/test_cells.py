@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tmkd.errors import UserError
-from tmkd.pipeline.cells import Cell, cell_recipes, cells, teachers_of_seed, usual_cell
-from tmkd.pipeline.compare_recipe import COMPARED, CompareRecipe
-from tmkd.pipeline.recipe import Recipe
-from tmkd.pipeline.recipe_files import load
+from tmkd.pipeline.comparison.cells import Cell, cell_recipes, cells, teachers_of_seed, usual_cell
+from tmkd.pipeline.recipe.compare import COMPARED, CompareRecipe
+from tmkd.pipeline.recipe.files import load
+from tmkd.pipeline.recipe.recipe import Recipe
 
 
 def recipe(**overrides: str) -> Recipe:

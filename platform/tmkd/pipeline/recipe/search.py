@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from tmkd.config import Config
-from tmkd.pipeline.compare_recipe import Objective
+from tmkd.pipeline.recipe.compare import Objective
 
 
 class Rates(Config):

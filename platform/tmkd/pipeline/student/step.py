@@ -8,7 +8,7 @@ from typing import Any
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.models.folders import fetch
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.student_stages import (
+from tmkd.pipeline.student.stages import (
     attention_stage,
     baseline_stages,
     finetune_stage,

@@ -10,7 +10,7 @@ from typing import Any
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.labels import ATTENTION_STORE, golden_identity, reading, signal, signals
-from tmkd.pipeline.student_start import after, from_base, other_student, student_shape
+from tmkd.pipeline.student.start import after, from_base, other_student, student_shape
 from tmkd.training.config import Schedule
 from tmkd.training.stage import Reading, Signal, Stage
 

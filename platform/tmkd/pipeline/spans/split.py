@@ -12,7 +12,7 @@ from tmkd.corpus.config import CorpusConfig, PathsConfig
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.evaluation.span_answers import Readings
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.recipe import Recipe
+from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
 from tmkd.tasks.span_projection import grids_of
@@ -27,7 +27,7 @@ class SpanSplit:
     Attributes:
         title: how users are shown it.
         where: folder of its report.
-        variants: see `tmkd.pipeline.evaluation_recipe.OtherTest`.
+        variants: see `tmkd.pipeline.recipe.evaluation.OtherTest`.
         source_ids: the user's keys.
         questions, contexts: texts.
         references: legal answers; [] where there is none, None where nobody has judged.

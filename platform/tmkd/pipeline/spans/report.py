@@ -31,7 +31,7 @@ from tmkd.evaluation.speed import with_ensemble
 from tmkd.evaluation.table import ModelRow, model_name
 from tmkd.models.student_config import AGGREGATE
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.span_split import SpanSplit
+from tmkd.pipeline.spans.split import SpanSplit
 
 ANSWERS = "answers"
 

@@ -10,10 +10,10 @@ from typing import Any
 from tmkd.config import parse
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError, nearest
-from tmkd.pipeline.compare_training import addressed
+from tmkd.pipeline.comparison.training import addressed
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.recipe import Recipe
-from tmkd.pipeline.student_stages import finetune_stage
+from tmkd.pipeline.recipe.recipe import Recipe
+from tmkd.pipeline.student.stages import finetune_stage
 from tmkd.search.shape import Shape
 from tmkd.search.trial import SHAPE
 from tmkd.training.stage import Stage

@@ -13,9 +13,9 @@ from tmkd.evaluation.table import ModelRow
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus, require_split
 from tmkd.pipeline.ready import ready
-from tmkd.pipeline.span_report import lines_of, publish_report
-from tmkd.pipeline.span_split import SpanSplit, other_corpus, read_span_split
-from tmkd.pipeline.student_step import ensure_students
+from tmkd.pipeline.spans.report import lines_of, publish_report
+from tmkd.pipeline.spans.split import SpanSplit, other_corpus, read_span_split
+from tmkd.pipeline.student.step import ensure_students
 from tmkd.pipeline.teacher_step import check_answers, ensure_labels, teacher_model
 
 TIMED_PAIRS = 500

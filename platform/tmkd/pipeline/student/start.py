@@ -12,7 +12,7 @@ from tmkd.models.folders import fetch
 from tmkd.models.loading import load_config
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.labels import base_identity
-from tmkd.pipeline.word_base_step import student_base
+from tmkd.pipeline.student.word_base import student_base
 from tmkd.training.plan import read_note
 from tmkd.training.stage import Stage
 

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.evaluation.scoring import Measured, Task, measure
 from tmkd.models.student_config import AGGREGATE
-from tmkd.pipeline.cells import Cell, cell_recipes, seeded, teachers_of_seed
+from tmkd.pipeline.comparison.cells import Cell, cell_recipes, seeded, teachers_of_seed
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.student_stages import finetune_stage, stages_before
+from tmkd.pipeline.student.stages import finetune_stage, stages_before
 from tmkd.pipeline.teacher_step import teacher_model
 from tmkd.teachers.config import TeacherConfig
 from tmkd.training.plan import finished

@@ -18,10 +18,10 @@ from tmkd.models.folders import fetch, local_folder, publish
 from tmkd.models.loading import quiet_loading
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import at_depth
-from tmkd.pipeline.compare_training import addressed
+from tmkd.pipeline.comparison.training import addressed
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.search_space import shape_recipe
-from tmkd.pipeline.student_stages import pretrain_stage
+from tmkd.pipeline.search.space import shape_recipe
+from tmkd.pipeline.student.stages import pretrain_stage
 from tmkd.search.shape import Shape
 from tmkd.training.plan import NOTE, finished, read_note
 from tmkd.training.run import train

@@ -12,8 +12,8 @@ import yaml
 from tmkd.config import apply_overrides, parse
 from tmkd.errors import UserError
 from tmkd.pipeline.fixture import shrink
-from tmkd.pipeline.recipe import Recipe
-from tmkd.pipeline.recipe_files import RECIPES, load, read, shipped
+from tmkd.pipeline.recipe.files import RECIPES, load, read, shipped
+from tmkd.pipeline.recipe.recipe import Recipe
 
 TEACHER = {"model": "some/model"}
 NEEDED = {"pairs": {"corpus.path": "pairs.tsv"}}  # what only the user can say

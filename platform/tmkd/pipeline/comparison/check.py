@@ -10,13 +10,13 @@ import numpy as np
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.evaluation.quality import quality
-from tmkd.pipeline.cells import Cell, cell_recipes
+from tmkd.pipeline.comparison.cells import Cell, cell_recipes
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import require_split
 from tmkd.pipeline.labels import HELD_OUT
 from tmkd.pipeline.preflight import check_models
-from tmkd.pipeline.regimes import has_two_stages
-from tmkd.pipeline.student_start import check_start
+from tmkd.pipeline.recipe.regimes import has_two_stages
+from tmkd.pipeline.student.start import check_start
 from tmkd.soft_labels.golden import read_golden
 from tmkd.workspace import corpus_folder
 

@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from tmkd.config import Config
 from tmkd.errors import nearest
-from tmkd.pipeline.regimes import M_O_M, Regime
+from tmkd.pipeline.recipe.regimes import M_O_M, Regime
 
 Objective = Literal["mse", "kl", "margin_mse", "ranknet"]
 COMPARED = [*get_args(Regime), M_O_M]

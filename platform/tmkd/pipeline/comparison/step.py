@@ -14,10 +14,10 @@ from tmkd.evaluation.compared import Compared
 from tmkd.evaluation.ensemble import mean_probabilities
 from tmkd.evaluation.scoring import Measured
 from tmkd.models.folders import parameters
-from tmkd.pipeline.cells import Cell, cells, teachers_of_seed, usual_cell
-from tmkd.pipeline.compare_check import check_cells, check_corpus, needs_stage_1
-from tmkd.pipeline.compare_judging import Answers, judge
-from tmkd.pipeline.compare_training import Planned, Probabilities, plan, score_all, time_all, train_all
+from tmkd.pipeline.comparison.cells import Cell, cells, teachers_of_seed, usual_cell
+from tmkd.pipeline.comparison.check import check_cells, check_corpus, needs_stage_1
+from tmkd.pipeline.comparison.judging import Answers, judge
+from tmkd.pipeline.comparison.training import Planned, Probabilities, plan, score_all, time_all, train_all
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus
 from tmkd.pipeline.pair_split import Split, read_split

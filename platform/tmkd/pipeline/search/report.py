@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from tmkd.console import note, show_table
 from tmkd.evaluation.comparison_plots import as_png, blank
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.search_step import ENSEMBLE, Searched
+from tmkd.pipeline.search.step import ENSEMBLE, Searched
 from tmkd.search.pareto import Candidate
 
 if TYPE_CHECKING:

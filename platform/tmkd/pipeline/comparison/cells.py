@@ -9,9 +9,9 @@ from typing import Any
 
 from tmkd.config import Tree, parse
 from tmkd.errors import UserError
-from tmkd.pipeline.compare_recipe import Grid
-from tmkd.pipeline.recipe import Recipe
-from tmkd.pipeline.regimes import M_O_M, has_two_stages, regime_of, with_regime
+from tmkd.pipeline.recipe.compare import Grid
+from tmkd.pipeline.recipe.recipe import Recipe
+from tmkd.pipeline.recipe.regimes import M_O_M, has_two_stages, regime_of, with_regime
 
 GOLDEN, OWN = "golden", "own"
 """A regime, and how a recipe is called whose own values are none of them."""

@@ -10,12 +10,12 @@ from tmkd.config import Config
 from tmkd.corpus.config import CorpusConfig
 from tmkd.errors import nearest
 from tmkd.objectives import SOFT_OBJECTIVES
-from tmkd.pipeline.compare_recipe import CompareRecipe
-from tmkd.pipeline.evaluation_recipe import EvaluationRecipe
-from tmkd.pipeline.regimes import Regime, with_regime
-from tmkd.pipeline.search_recipe import SearchRecipe
-from tmkd.pipeline.student_recipe import BaselineRecipe, FinetuneRecipe, PretrainRecipe, ReadingRecipe, StudentRecipe
-from tmkd.pipeline.teacher_recipe import LabellingRecipe, TeacherEntry
+from tmkd.pipeline.recipe.compare import CompareRecipe
+from tmkd.pipeline.recipe.evaluation import EvaluationRecipe
+from tmkd.pipeline.recipe.regimes import Regime, with_regime
+from tmkd.pipeline.recipe.search import SearchRecipe
+from tmkd.pipeline.recipe.student import BaselineRecipe, FinetuneRecipe, PretrainRecipe, ReadingRecipe, StudentRecipe
+from tmkd.pipeline.recipe.teacher import LabellingRecipe, TeacherEntry
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.kinds import TASKS, kinds_for
 from tmkd.training.config import EngineConfig

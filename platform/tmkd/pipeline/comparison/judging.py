@@ -23,11 +23,11 @@ from tmkd.evaluation.quality import correct, quality
 from tmkd.evaluation.scoring import Measured
 from tmkd.evaluation.significance import holm
 from tmkd.evaluation.speed import with_ensemble
-from tmkd.pipeline.cells import Cell, cell_recipes, seeded, teachers_of_seed, usual_cell
+from tmkd.pipeline.comparison.cells import Cell, cell_recipes, seeded, teachers_of_seed, usual_cell
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.labels import HELD_OUT
 from tmkd.pipeline.pair_split import Split
-from tmkd.pipeline.recipe import Recipe
+from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.pipeline.teacher_step import learned_splits
 
 Floats = npt.NDArray[np.floating]

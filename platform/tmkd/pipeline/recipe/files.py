@@ -7,9 +7,9 @@ from pathlib import Path
 
 from tmkd.config import Tree, apply_overrides, parse, read_yaml
 from tmkd.errors import UserError, nearest
-from tmkd.pipeline.recipe import Recipe
+from tmkd.pipeline.recipe.recipe import Recipe
 
-RECIPES = Path(__file__).resolve().parent.parent / "recipes"
+RECIPES = Path(__file__).resolve().parents[2] / "recipes"
 
 
 def shipped() -> list[str]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tmkd.evaluation.claims import CLAIMS
-from tmkd.pipeline.cells import cells, usual_cell
-from tmkd.pipeline.compare_judging import of_claims
-from tmkd.pipeline.recipe_files import load
+from tmkd.pipeline.comparison.cells import cells, usual_cell
+from tmkd.pipeline.comparison.judging import of_claims
+from tmkd.pipeline.recipe.files import load
 
 GRIDS = "[{regimes: [tmkd, 1-o-1], students: [encoder, bi_lstm]}, {layers: [1, 3]}, {alphas: [0.3, 0.9]}]"
 CLAIMED = {side for claim in CLAIMS for side in (claim.better, claim.worse)}

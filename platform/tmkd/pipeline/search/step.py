@@ -20,14 +20,14 @@ from tmkd.evaluation.ensemble import mean_probabilities
 from tmkd.evaluation.quality import correct
 from tmkd.models.folders import fetch
 from tmkd.models.folders import publish as publish_folder
-from tmkd.pipeline.compare_training import score_all
+from tmkd.pipeline.comparison.training import score_all
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus
 from tmkd.pipeline.labels import HELD_OUT
 from tmkd.pipeline.pair_split import Split, read_split
 from tmkd.pipeline.preflight import check_models
 from tmkd.pipeline.ready import label
-from tmkd.pipeline.search_space import (
+from tmkd.pipeline.search.space import (
     OBJECTIVE,
     StageMaker,
     first_points,
@@ -36,8 +36,8 @@ from tmkd.pipeline.search_space import (
     space,
     trial_recipe,
 )
-from tmkd.pipeline.student_stages import has_stage_1
-from tmkd.pipeline.super_step import check_shapes, ensure_stage_1
+from tmkd.pipeline.search.super_student import check_shapes, ensure_stage_1
+from tmkd.pipeline.student.stages import has_stage_1
 from tmkd.search.pareto import Candidate, check_limit, front, pick
 from tmkd.search.shape import Shape
 from tmkd.search.study import Study, Tried, check_optuna, run_study

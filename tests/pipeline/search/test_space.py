@@ -7,9 +7,9 @@ import json
 import pytest
 
 from tmkd.errors import UserError
-from tmkd.pipeline.recipe import Recipe
-from tmkd.pipeline.recipe_files import load, read, shipped
-from tmkd.pipeline.search_space import first_points, shapes, space, trial_recipe
+from tmkd.pipeline.recipe.files import load, read, shipped
+from tmkd.pipeline.recipe.recipe import Recipe
+from tmkd.pipeline.search.space import first_points, shapes, space, trial_recipe
 
 
 def recipe(**overrides: str) -> Recipe:

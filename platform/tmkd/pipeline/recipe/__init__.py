@@ -1,0 +1,1 @@
+"""What a run is: every value of it, checked as a whole, and the paper's regimes as values."""

@@ -1,0 +1,1 @@
+"""What is different where answers are spans: readers' attention, the judged split, evaluation and report."""

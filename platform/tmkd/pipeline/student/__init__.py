@@ -1,0 +1,1 @@
+"""The student's stages, what they start from, and their training."""

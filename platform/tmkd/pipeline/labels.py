@@ -89,17 +89,20 @@ def signals(context: Context, corpus: CorpusManifest) -> dict[str, Signal]:
     if asked == "mean":
         header = GOLDEN if recipe.corpus.task == "span" else soft_header(asked)
         return {header: signal(context, corpus, list(recipe.teachers))}
-    if asked == "each":
-        teachers = [name for name, entry in recipe.teachers.items() if entry.weight]
-    else:
-        teachers = [best_teacher(context, corpus) if asked == "best" else asked]
-    found = {soft_header(name): signal(context, corpus, [name]) for name in teachers}
-    weights = {soft_header(name): recipe.teachers[name].weight for name in teachers}
-    return {header: dataclasses.replace(each, weight=weights[header]) for header, each in found.items()}
+    if asked != "each":
+        teacher = best_teacher(context, corpus) if asked == "best" else asked
+        return {soft_header(teacher): signal(context, corpus, [teacher])}
+    weights = {name: entry.weight for name, entry in recipe.teachers.items() if entry.weight}
+    return {
+        soft_header(name): dataclasses.replace(signal(context, corpus, [name]), weight=weight)
+        for name, weight in weights.items()
+    }
 
 
 def best_teacher(context: Context, corpus: CorpusManifest) -> str:
     """Return the teacher of pairs that is best on the validation split: by AUC, of more than two classes by accuracy.
+
+    One without a weight is left out of it, as of everything that learns.
 
     Raises:
         UserError: if nobody has judged that split.
@@ -118,7 +121,7 @@ def best_teacher(context: Context, corpus: CorpusManifest) -> str:
         merits = (found.auc if len(corpus.classes) == 2 else None, found.accuracy)
         return float(next(value for value in merits if value is not None))
 
-    return max(context.recipe.teachers, key=merit)
+    return max((name for name, entry in context.recipe.teachers.items() if entry.weight), key=merit)
 
 
 def reading(context: Context, max_question_tokens: int, overlap: int, **more: Any) -> Reading | None:

@@ -158,6 +158,13 @@ def test_an_unknown_key_is_refused_with_the_nearest_right_one(tree: dict, messag
         ({"teachers": {"one": {**TEACHER, "kind": "span_reader"}}}, "right would be classifier or bi_encoder"),
         ({"evaluation": {"also": {"a/b": {"path": "x"}}}}, "name 'a/b' must be letters"),
         ({"finetune": {"answer": 0.5}}, "finetune.answer is for spans, but corpus.task is pair"),
+        (
+            {
+                "corpus": {"kind": "files", "task": "span", "path": "x.json"},
+                "teachers": {"one": {**TEACHER, "kind": "span_reader", "weight": 2}},
+            },
+            "teachers.one.weight is for teachers of pairs so far: readers count alike",
+        ),
         ({"student": {"soft_headers": "eech"}}, "student.soft_headers: 'eech' is none of each, mean, best, one"),
         ({"teachers": {"one": {**TEACHER, "weight": 0}}}, "teachers.*.weight: one weigh nothing; give one of them"),
         ({"teachers": {"mean": TEACHER}}, "teacher name 'mean' must be"),

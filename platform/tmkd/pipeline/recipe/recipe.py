@@ -112,6 +112,16 @@ class Recipe(Config):
         return self
 
     @model_validator(mode="after")
+    def _readers_vote_alike(self) -> Recipe:
+        weighed = [name for name, teacher in self.teachers.items() if teacher.weight != 1]
+        if self.corpus.task == "span" and weighed:
+            raise ValueError(
+                f"teachers.{weighed[0]}.weight is for teachers of pairs so far: readers count alike; to leave one out, "
+                f"--teachers.{weighed[0]} null"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _stages_go_together(self) -> Recipe:
         if self.finetune.attention_first and not self.finetune.attention:
             raise ValueError("finetune.attention_first: give finetune.attention a weight, or there is nothing to learn")

@@ -46,7 +46,7 @@ class TeacherEntry(TeacherConfig):
 
     train: TeacherTraining | None = Field(None, description="null = use the model as it is")
     weight: float = Field(
-        1.0, ge=0, description="of its header among the soft ones, and of its vote where teachers are averaged"
+        1.0, ge=0, description="of its header among the soft ones, and of its vote where teachers are averaged; pairs"
     )
 
     @model_validator(mode="after")

@@ -20,7 +20,7 @@ class Line:
     Attributes:
         name: unique.
         kind: what it is.
-        settings: of a cell: regime, student, layers, alpha, objective, unlabeled_rows.
+        settings: of a cell: regime, student, layers, alpha, objective, unlabeled_rows, learning_rate.
         by_seed: the measure of every seed.
         over_questions: mean and 95 % interval, bootstrap over the test questions.
         over_seeds: mean and 95 % interval over seeds; None for a single one.

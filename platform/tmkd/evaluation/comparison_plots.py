@@ -40,7 +40,7 @@ def series(found: Compared, key: str) -> list[Line]:
 
 
 def rows(found: Compared) -> Figure:
-    """Draw every row's mean with its interval over questions, and a dot for each seed."""
+    """Draw every row's mean with its interval over questions, and a stroke for each seed."""
     lines = list(reversed(found.lines))
     figure, axes = blank(8, 1.0 + 0.32 * len(lines))
     for place, line in enumerate(lines):

@@ -1,4 +1,4 @@
-"""What learning from a teacher means: one loss a file, listed here.
+"""What learning from a teacher means: one loss a file; those that a recipe names are listed in `soft`.
 
 Every loss is a pure function that gives one float a row; `weighted_terms` sums them to named terms and a recipe's
 weights make the objective. Reduction is the sum over rows divided by the number of rows of the *whole* step, so

@@ -130,7 +130,7 @@ def _pretrain(context: Context) -> dict[str, Any]:
     from tmkd.pipeline.student.step import ensure_pretrained
 
     if not context.recipe.pretrain.enabled:
-        raise UserError("pretrain.enabled: false, so there is no stage 1; jobs/tmkd_finetune.py starts from the base")
+        raise UserError("pretrain.enabled: false, so there is no stage 1; jobs/tmkd_finetune.py trains stage 2")
     corpus = ready(context)
     if not corpus.rows("unlabeled"):
         raise UserError(

@@ -40,7 +40,7 @@ class EngineConfig(Config):
     )
     zero_stage: Literal[0, 1, 2, 3] = Field(0, description="DeepSpeed ZeRO stage")
     micro_batch: int = Field(32, ge=1, description="rows of one forward pass; the rest of a batch is accumulated")
-    shuffle_shards: int = Field(8, ge=1, description="shards whose rows are shuffled together (held in memory)")
+    shuffle_shards: int = Field(8, ge=1, description="shards shuffled together; up to twice as many in memory")
     checkpoint_every_steps: int = Field(100, ge=1, description="steps between two checkpoints")
     log_every_steps: int = Field(10, ge=1, description="steps between two points of a curve")
     validations: int = Field(4, ge=0, description="how often a stage is judged on the validation split; 0 = never")

@@ -1,4 +1,4 @@
-"""The regimes that the paper compares (its Tables 4, 5 and 6): what a student learns from, as recipe values."""
+"""The regimes that the paper compares (its Tables 4 to 7): what a student learns from, as recipe values."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from tmkd.config import Config
-from tmkd.pipeline.recipe.compare import Objective
+from tmkd.pipeline.recipe.compare import OBJECTIVES, Objective
 
 
 class Rates(Config):
@@ -31,7 +31,7 @@ class SearchRecipe(Config):
     hidden: list[Annotated[int, Field(ge=1)]] = Field([], description="Bi-LSTMs' widths, each with its own stage 1")
     alphas: list[Annotated[float, Field(ge=0, le=1)]] = Field([], description="weights of the soft labels in stage 2")
     learning_rates: Rates | None = Field(None, description="of stage 2; null = the recipe's rate")
-    objectives: list[Objective] = Field([], description="losses on soft labels in stage 2")
+    objectives: list[Objective] = Field([], description=f"losses on soft labels in stage 2: {OBJECTIVES}")
     weights: dict[str, list[Annotated[float, Field(gt=0)]]] = Field(
         {}, description="teacher -> weights of its header in stage 2, such as {cross_encoder: [0.5, 1, 2]}"
     )

@@ -56,7 +56,10 @@ TEMPERATURE = "of the objective kl"
 class PretrainRecipe(Schedule):
     """Stage 1: distillation on the unlabeled split's soft labels (paper, Eq. 4)."""
 
-    enabled: bool = Field(True, description="false: there is no stage 1, and stage 2 starts from the base (A2D)")
+    enabled: bool = Field(
+        True,
+        description="false: no stage 1; stage 2 starts from finetune.starts_from, else from the base (A2D)",
+    )
     learning_rate: float = Field(6e-4, gt=0, description="peak rate of AdamW")
     objective: Objective = Field("mse", description=OBJECTIVE)
     temperature: float = Field(1.0, gt=0, description=TEMPERATURE)

@@ -16,7 +16,7 @@ from tmkd.training.stage import Reading, Signal, Stage
 
 
 def has_stage_1(context: Context, corpus: CorpusManifest) -> bool:
-    """Tell whether the student is pre-trained before stage 2; if not, stage 2 starts from the base."""
+    """Tell whether the student is pre-trained before stage 2; if not, it starts from another student or the base."""
     return context.recipe.pretrain.enabled and corpus.rows("unlabeled") > 0
 
 
@@ -49,7 +49,7 @@ def attention_stage(context: Context, corpus: CorpusManifest) -> Stage:
 def finetune_stage(context: Context, corpus: CorpusManifest) -> Stage:
     """Return stage 2: golden and soft headers on the train split. With alpha 1 there is no golden header.
 
-    Without a stage before it starts from the base.
+    Without a stage before, it starts from ``finetune.starts_from``, else from the base.
     """
     recipe, alpha = context.recipe, context.recipe.finetune.alpha
     beside = 0.0 if recipe.finetune.attention_first else recipe.finetune.attention

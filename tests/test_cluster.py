@@ -12,7 +12,7 @@ import pytest
 import ray
 
 from tmkd import cluster
-from tmkd.cluster import cluster_size, connect, progress_poster, users_mistake, watch_progress
+from tmkd.cluster import cluster_size, connect, progress_poster, started_here, users_mistake, watch_progress
 from tmkd.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("ray_session")
@@ -42,6 +42,17 @@ def test_a_user_s_mistake_in_a_task_comes_back_as_it_was_said() -> None:
     with pytest.raises(ray.exceptions.RayTaskError) as other:
         ray.get(task.remote(ValueError))
     assert users_mistake(other.value) is None
+
+
+def test_a_cluster_that_somebody_started_here_is_named_while_it_lives(monkeypatch, tmp_path) -> None:
+    monkeypatch.setenv("RAY_TMPDIR", str(tmp_path))
+    assert started_here() is None
+    note = tmp_path / "ray" / "ray_current_cluster"
+    note.parent.mkdir()
+    note.write_text("127.0.0.1:1")  # of one that was not stopped before its machine was
+    assert started_here() is None
+    note.write_text(ray.get_runtime_context().gcs_address)
+    assert started_here() == ray.get_runtime_context().gcs_address
 
 
 @LOCAL

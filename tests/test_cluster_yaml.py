@@ -59,6 +59,15 @@ def test_the_head_computes_nothing_and_every_other_group_may_be_empty(config) ->
     assert groups["teachers"]["node_config"]["InstanceMarketOptions"] == {"MarketType": "spot"}
 
 
+def test_every_node_has_an_image_with_today_s_driver_and_a_role_and_only_the_head_s_may_start_nodes(config) -> None:
+    """Left out, Ray takes an image of 2023, and gives the head a role that may not pass the workers' theirs."""
+    groups = {name: group["node_config"] for name, group in config["available_node_types"].items()}
+    assert len({each["ImageId"] for each in groups.values()}) == 1
+    head = groups.pop(config["head_node_type"])["IamInstanceProfile"]
+    assert {str(each["IamInstanceProfile"]) for each in groups.values()} == {str(groups["cpu"]["IamInstanceProfile"])}
+    assert head != groups["cpu"]["IamInstanceProfile"]
+
+
 def test_nothing_listens_for_everybody_and_everything_asks_for_the_token(config, commands) -> None:
     starts = [command for command in commands if "ray start" in command]
     assert len(starts) == 2

@@ -166,6 +166,11 @@ def test_the_layout_is_the_documented_one() -> None:
     assert shard_name(0) == "part-00000.parquet" and shard_name(123456) == "part-123456.parquet"
 
 
+def test_settings_behind_an_address_are_refused_as_paths_stand_there() -> None:
+    with pytest.raises(UserError, match=r"s3://bucket/tmkd\?region=eu-west-1: settings .* AWS_REGION"):
+        Workspace.of("s3://bucket/tmkd?region=eu-west-1")
+
+
 @pytest.mark.parametrize("uri", ["s3://AKIA:hunter2@bucket/ws", "s3://bucket/ws?secret_key=hunter2"])
 def test_credentials_in_an_address_are_refused_and_not_repeated(uri: str) -> None:
     with pytest.raises(UserError, match="AWS_ACCESS_KEY_ID") as fault:

@@ -41,10 +41,15 @@ class Maker:
 
 
 def study(
-    world: World, maker: Maker, trials: int = 5, reduction: float = 2.0, first: Sequence[Mapping[str, Any]] = FIRST
+    world: World,
+    maker: Maker,
+    trials: int = 5,
+    reduction: float = 2.0,
+    first: Sequence[Mapping[str, Any]] = FIRST,
+    metric: str = "validation_accuracy",
 ) -> Study:
     return Study(
         name="tiny", identity="s", lab=Lab(maker, engine_config(validations=RUNGS), world.workspace, 1, SPEED),
         space={"shape": list(SPEED), "alpha": [0.3, 0.7, 0.9], "learning_rate": (1e-4, 1e-2)}, first=first,
-        trials=trials, metric="validation_accuracy", reduction=reduction, seed=0, cpus=1, gpus=0,
+        trials=trials, metric=metric, reduction=reduction, seed=0, cpus=1, gpus=0,
     )  # fmt: skip

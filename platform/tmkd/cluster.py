@@ -9,15 +9,17 @@ import os
 import secrets
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
 import yaml
-from ray._private import ray_constants
+from ray._private import ray_constants, services
 from ray._raylet import Config  # type: ignore[attr-defined]
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tmkd.console import Bar, progress_bar, quiet_libraries
 from tmkd.errors import UserError
@@ -25,6 +27,8 @@ from tmkd.errors import UserError
 BOARD_NAME = "tmkd-progress"
 POLL_S = 0.5
 IDLE_WORKER_MS = 60_000
+LOCAL = "local"
+"""Ray's name for an address of one's own."""
 LOOPBACK = "TMKD_RAY_ON_LOOPBACK"
 """Set where this machine's own cluster, which no other machine can reach, is used."""
 CLUSTER_CONFIG = "TMKD_CLUSTER_CONFIG"
@@ -36,12 +40,20 @@ def connect(verbose: bool = False) -> None:
 
     A local cluster listens on loopback, without dashboard, and enforces a token of this user's own. The nodes of any
     other are sent this very package, so that all of them run what the driver runs, wherever it was started from.
+
+    Raises:
+        UserError: if a cluster that somebody has started here is neither named nor refused by ``RAY_ADDRESS=local``.
     """
     if ray.is_initialized():
         return
     if (address := os.environ.get("RAY_ADDRESS", "")).startswith("http"):
         raise UserError(
             f"RAY_ADDRESS: {address} takes submitted jobs (ray job submit -- python jobs/…); unset it to run here"
+        )
+    if not address and (found := started_here()):
+        raise UserError(
+            f"a Ray cluster runs on this machine ({found}): RAY_ADDRESS=auto uses it, RAY_ADDRESS=local starts one of "
+            "this job's own"
         )
     os.environ["TMKD_VERBOSE"] = "1" if verbose else "0"  # the driver's own rooms read it as the workers do
     options = _options(verbose)
@@ -67,7 +79,7 @@ def _options(verbose: bool) -> dict[str, Any]:
         "logging_level": "INFO" if verbose else "ERROR",
         "runtime_env": {"env_vars": passed_on},
     }
-    if os.environ.get("RAY_ADDRESS"):
+    if os.environ.get("RAY_ADDRESS", LOCAL) != LOCAL:
         if not os.environ.get(LOOPBACK):
             options["runtime_env"]["py_modules"] = [str(Path(__file__).resolve().parent)]
         return options
@@ -82,7 +94,13 @@ def _options(verbose: bool) -> dict[str, Any]:
     os.environ.setdefault("RAY_worker_maximum_startup_concurrency", str(2 * cores))
     if not verbose:
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
-    return options | {"num_cpus": cores, "include_dashboard": False}
+    return options | {"address": LOCAL, "num_cpus": cores, "include_dashboard": False}
+
+
+def started_here() -> str | None:
+    """Return the address of the cluster that ``ray start`` has started on this machine and that still runs."""
+    address = services.find_bootstrap_address(None)
+    return address if address in services.find_gcs_addresses() else None
 
 
 def usable_cores() -> int:
@@ -110,24 +128,61 @@ def cluster_size() -> tuple[float, float]:
     return float(resources.get("CPU", 1.0)), float(resources.get("GPU", 0.0))
 
 
-def in_reach() -> dict[str, float]:
-    """Return resource -> how much of it the connected cluster has, or may grow to where it autoscales."""
-    most = Counter(_most_by_groups())
-    there: dict[str, float] = ray.cluster_resources()
-    return {name: max(float(there.get(name, 0)), float(most[name])) for name in {*there, *most}}
+@dataclass(frozen=True)
+class Machines:
+    """Equal nodes that are there, or may come.
+
+    Attributes:
+        resources: of one of them, such as ``{"CPU": 8, "GPU": 1, "tmkd_teachers": 1}``.
+        labels: of one of them.
+        count: how many.
+        are_there: false for those that the cluster launcher may start, of which it is not known what Ray will find.
+    """
+
+    resources: Mapping[str, float]
+    labels: Mapping[str, str]
+    count: int
+    are_there: bool
 
 
-def _most_by_groups() -> dict[str, float]:
-    """Return the resources of all nodes that the cluster launcher may start, by the file that it leaves on the head."""
+Fits = Callable[[Machines], bool]
+
+
+def machines() -> list[Machines]:
+    """Return the nodes of the connected cluster, one by one."""
+    return [Machines(node["Resources"], node["Labels"], 1, True) for node in ray.nodes() if node["Alive"]]
+
+
+def machines_to_come() -> list[Machines]:
+    """Return what the cluster launcher may have started at most, by the file that it leaves on the head."""
     path = Path(os.environ.get(CLUSTER_CONFIG) or "~/ray_bootstrap_config.yaml").expanduser()
     if os.environ.get(LOOPBACK) or not path.is_file():
-        return {}
+        return []
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    most: Counter[str] = Counter()
+    most = config.get("max_workers", 0)
+    found = []
     for name, group in config["available_node_types"].items():
-        nodes = 1 if name == config.get("head_node_type") else group.get("max_workers", config.get("max_workers", 0))
-        most.update({resource: amount * nodes for resource, amount in group.get("resources", {}).items()})
-    return dict(most)
+        count = 1 if name == config.get("head_node_type") else min(most, group.get("max_workers", most))
+        found.append(Machines(group.get("resources", {}), group.get("labels", {}), count, False))
+    return found
+
+
+def in_reach(fits: Fits = lambda _: True) -> dict[str, float]:
+    """Return resource -> how much of it the connected cluster has, or may grow to where it autoscales.
+
+    Args:
+        fits: of which nodes; see `tmkd.placement.Placement.takes`.
+    """
+    there, most = resources_of(filter(fits, machines())), resources_of(filter(fits, machines_to_come()))
+    return {name: max(there[name], most[name]) for name in {*there, *most}}
+
+
+def resources_of(found: Iterable[Machines]) -> Counter[str]:
+    """Return resource -> how much of it all of these nodes have together."""
+    total: Counter[str] = Counter()
+    for each in found:
+        total.update({name: amount * each.count for name, amount in each.resources.items()})  # type: ignore[misc]
+    return total
 
 
 def _use_own_token() -> None:
@@ -179,11 +234,15 @@ _boards: dict[str, Any] = {}
 
 
 def _job_board() -> Any:
-    """Return this job's board, kept as long as the job: a new one of that name could meet the old one's end."""
+    """Return this job's board, kept as long as the job: a new one of that name could meet the old one's end.
+
+    It lives beside the driver: elsewhere it would keep a node from ever being idle, or go with it.
+    """
     job = ray.get_runtime_context().get_job_id()
     if job not in _boards:
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         actor = ray.remote(num_cpus=0)(_Board)
-        _boards[job] = actor.options(name=BOARD_NAME, get_if_exists=True).remote()
+        _boards[job] = actor.options(name=BOARD_NAME, get_if_exists=True, scheduling_strategy=here).remote()
     return _boards[job]
 
 

@@ -88,9 +88,14 @@ class Workspace:
         """Return what lies at an address, to be read from; nothing is made.
 
         Raises:
-            UserError: if the address carries credentials.
+            UserError: if the address carries credentials, or settings behind a ``?``.
         """
         _refuse_credentials(uri)
+        if "://" in uri and "?" in uri:
+            raise UserError(
+                f"{uri}: settings of a store belong into the environment (for S3 AWS_REGION, AWS_ENDPOINT_URL); "
+                "behind the address stand paths"
+            )
         return cls(uri if "://" in uri else str(Path(uri).expanduser().resolve()))
 
     @property

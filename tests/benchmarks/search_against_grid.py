@@ -125,7 +125,7 @@ def judge(recipe: str, workspace: Workspace, students: dict[str, str]) -> Compar
     split = read.evaluation.split
     task = Task(
         workspace, corpus.name, corpus.fingerprints, split, tuple(corpus.shards(split)), students, {},
-        read.student.max_length, read.training.precision, 0.0, [],
+        read.student.max_length, read.training.precision, 0.0, [], read.training.placement,
     )  # fmt: skip
     found = measure(task).probabilities
     questions, labels = [], []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -80,6 +81,17 @@ def test_cells_share_stage_1_and_seeds_do_not(compared: Outcome, place: Path) ->
     assert len(list((place / "fixture/students/views/cells").iterdir())) == 2 * (1 + 1 + 2 + 2 + 1)
     students = [folder for name in NAMES for seed in lines(compared)[name]["students"] for folder in seed]
     assert len(students) == len(set(students)) == 12
+
+
+def test_regimes_of_one_stage_take_the_steps_of_both(compared: Outcome, place: Path) -> None:
+    notes = [json.loads(path.read_text()) for path in (place / "fixture/students/views/cells").glob("*/stage.json")]
+    (before,) = {note["steps"] for note in notes if note["stage"] == "pretrain"}
+    steps = {}
+    for name in NAMES:
+        for folder in lines(compared)[name]["students"][0]:
+            steps[name] = json.loads((place / "fixture" / folder / "stage.json").read_text())["steps"]
+    assert steps["tmkd"] == steps["tmkd · α 0.3"] > 0 < before
+    assert steps["golden"] == steps["mkd"] == steps["m-o-m"] == before + steps["tmkd"]
 
 
 def test_teachers_are_paid_once(compared: Outcome, place: Path) -> None:
@@ -184,8 +196,9 @@ def test_killed_twice_it_ends_with_the_same_table(compared: Outcome, place: Path
     cells = tmp_path / "fixture/students/views/cells"
     for finished in (2, 9):
         driver = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        deadline = time.monotonic() + 600
         while len(list(cells.glob("*/stage.json"))) < finished:
-            assert driver.poll() is None
+            assert driver.poll() is None and time.monotonic() < deadline
             time.sleep(0.2)
         os.killpg(driver.pid, signal.SIGKILL)
         driver.wait()

@@ -9,11 +9,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from job_runner import Outcome, run
 from sklearn.metrics import accuracy_score, roc_auc_score
 from test_shipped_recipes import files
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+import tmkd  # noqa: F401 - makes transformers know the student
 
 KEYS = {
     "model", "kind", "stage", "header", "accuracy", "auc", "mrr10", "ndcg10", "map", "pairs_per_second", "parameters",
@@ -77,18 +82,27 @@ def test_the_aggregate_is_the_mean_of_the_headers(evaluated: Outcome) -> None:
     np.testing.assert_allclose(mean, table["student:finetuned:aggregate"].to_numpy(), atol=1e-6)
 
 
+def test_each_column_is_what_the_student_says_through_that_header(evaluated: Outcome, place: Path) -> None:
+    table = pq.read_table(evaluated.result["predictions"])
+    shards = sorted((place / "fixture/corpora/docs/test").glob("*.parquet"))
+    texts = pa.concat_tables([pq.read_table(shard) for shard in shards]).to_pandas()
+    texts = texts.set_index("id").loc[table["id"].to_pylist()]
+    folder = place / "fixture/students/docs/finetuned"
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForSequenceClassification.from_pretrained(folder).eval()
+    pairs = (texts["question"].tolist(), texts["passage"].tolist())
+    inputs = tokenizer(*pairs, truncation=True, max_length=48, padding=True, return_tensors="pt")
+    with torch.inference_mode():
+        said = {name: model(**inputs, header=name).logits.softmax(-1)[:, 1].numpy() for name in model.config.headers}
+    for name in said:
+        column = table[f"student:finetuned:{name}"].to_numpy()
+        off = {other: float(np.abs(column - values).max()) for other, values in said.items()}
+        assert off[name] < 0.02 and min(off, key=lambda other: off[other]) == name, off  # evaluated in bf16
+
+
 def test_the_same_command_again_makes_nothing(evaluated: Outcome, place: Path) -> None:
     again = run("tmkd_finetune", "--fixture", "--workspace", str(place))
     assert {step["state"] for step in again.result["steps"].values()} == {"up to date"}
-
-
-def test_another_alpha_trains_stage_2_only(evaluated: Outcome, place: Path) -> None:
-    words = ("--fixture", "--workspace", str(place), "--finetune.alpha", "1.0", "--run", "alpha-1")
-    outcome = run("tmkd_finetune", *words)
-    assert outcome.status == 0, outcome.screen
-    made = {name for name, step in outcome.result["steps"].items() if step["state"] == "made"}
-    assert made == {"stage 1 · pretrain", "stage 2 · finetune"}  # another run: its own student, the same labels
-    assert "final_golden" not in outcome.result
 
 
 def test_mlflow_holds_parameters_curves_and_the_student(evaluated: Outcome, place: Path) -> None:
@@ -151,3 +165,12 @@ def test_stage_2_of_another_corpus_starts_from_this_stage_1(evaluated: Outcome, 
     config = json.loads((place / "fixture" / outcome.result["student"] / "config.json").read_text())
     assert list(config["id2label"].values()) == ["contradiction", "neutral", "entailment"]
     assert "stage 1 · pretrain" not in outcome.result["steps"]
+
+
+def test_another_alpha_trains_stage_2_only(evaluated: Outcome, place: Path) -> None:
+    words = ("--fixture", "--workspace", str(place), "--finetune.alpha", "1.0")
+    outcome = run("tmkd_finetune", *words)
+    assert outcome.status == 0, outcome.screen
+    made = {name for name, step in outcome.result["steps"].items() if step["state"] == "made"}
+    assert made == {"stage 2 · finetune"}
+    assert "final_golden" not in outcome.result

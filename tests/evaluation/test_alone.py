@@ -9,6 +9,7 @@ import pytest
 
 from tmkd.evaluation import alone
 from tmkd.evaluation.alone import QUIET, run_alone
+from tmkd.placement import Placement
 
 BURN = "while True: pass"
 
@@ -30,14 +31,14 @@ def warnings(monkeypatch) -> list[str]:
 
 
 def test_times_taken_beside_other_work_are_told(ray_session: None, other_work: None, warnings: list[str]) -> None:
-    found, threads = run_alone(lambda task, threads: (task, threads), "a student", "timing", 1)
+    found, threads = run_alone(lambda task, threads: (task, threads), "a student", "timing", 1, Placement())
     assert found == "a student" and threads >= 1
     (told,) = warnings
     assert "cores were busy with other work" in told
 
 
 def test_where_nothing_is_timed_it_does_not_matter(ray_session: None, other_work: None, warnings: list[str]) -> None:
-    run_alone(lambda task, threads: task, "a student", "scoring", 1, timed=False)
+    run_alone(lambda task, threads: task, "a student", "scoring", 1, Placement(), timed=False)
     assert warnings == []
 
 

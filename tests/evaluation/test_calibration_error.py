@@ -27,6 +27,25 @@ def test_bins_are_weighed_by_their_rows():
     assert expected_calibration_error(labels, probabilities) == pytest.approx(0.6 * 2 / 8)
 
 
+def test_gaps_of_opposite_sign_in_different_bins_do_not_cancel():
+    labels = np.array([1, 0] * 5 + [1] * 10)  # ten that say 0.9 and are half right, ten that say 0.6 and are all right
+    assert expected_calibration_error(labels, np.concatenate([two(0.9, 10), two(0.6, 10)])) == pytest.approx(0.4)
+
+
+def test_it_is_guo_s_eq_3_over_fifteen_bins():
+    rng = np.random.default_rng(0)
+    probabilities = rng.dirichlet(np.ones(3), size=400)
+    labels = np.array([rng.choice(3, p=row) for row in probabilities])
+    confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+    gaps = []
+    for m in range(15):
+        inside = (confidence > m / 15) & (confidence <= (m + 1) / 15)
+        if inside.any():
+            gaps.append(inside.sum() / 400 * (right[inside].mean() - confidence[inside].mean()))
+    assert min(gaps) < 0 < max(gaps)  # else one bin would do
+    assert expected_calibration_error(labels, probabilities) == pytest.approx(np.abs(gaps).sum())
+
+
 def test_without_rows_there_is_none():
     with pytest.raises(ValueError, match="no rows"):
         expected_calibration_error(np.empty(0, int), np.empty((0, 2)))

@@ -55,3 +55,22 @@ def test_two_teachers_that_say_the_same_bring_nothing_that_shows() -> None:
     brought = found({"one": same, "two": same})
     assert [(each.brought.estimate, each.p, each.harms) for each in brought] == [(0.0, 1.0, False)] * 2
     assert "no difference shown" in brought[0].says()
+
+
+def test_p_values_are_corrected_after_holm_over_the_teachers() -> None:
+    """Alone, b would be shown to help and c to harm: six rows that all fall alike have p 2^-5."""
+    right_of = {"a": (0.9, 0.4, 0.4), "b": (0.4, 0.9, 0.4), "c": (0.6, 0.6, 0.1), "": (0.9, 0.9, 0.9)}
+    decides = ["a"] * 8 + ["b"] * 6 + ["c"] * 6 + [""] * 30  # the teacher without whom the row is judged otherwise
+    right = np.array([right_of[name] for name in decides]).T  # of the golden class, which is 1
+    teachers = {name: np.stack([1 - yes, yes], axis=1) for name, yes in zip("abc", right, strict=True)}
+    rows = len(decides)
+    brought = contributions(
+        teachers, dict.fromkeys("abc", 1.0), np.ones(rows, int), np.arange(rows).astype(str), resamples=300
+    )
+    assert {each.teacher: each.brought.estimate for each in brought} == pytest.approx(
+        {"a": 8 / rows, "b": 6 / rows, "c": -6 / rows}
+    )
+    raw = {"a": 2**-7, "b": 2**-5, "c": 2**-5}
+    corrected = {"a": 3 * raw["a"], "b": 2 * raw["b"], "c": 2 * raw["c"]}
+    assert {each.teacher: each.p for each in brought} == pytest.approx(corrected, abs=0.01)
+    assert not any(each.harms for each in brought) and "no difference shown" in brought[1].says()

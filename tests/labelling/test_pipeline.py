@@ -136,6 +136,12 @@ def test_a_corpus_shard_that_cannot_be_read_is_named(bench) -> None:
         bench.label(splits=("dev",))
 
 
+def test_a_corpus_shard_that_a_node_does_not_see_is_no_damaged_one(bench) -> None:
+    bench.workspace.delete("corpora/tiny/dev/part-00000.parquet")
+    with pytest.raises(UserError, match=r"corpora/tiny/dev/part-00000\.parquet: is not there on node \S+; all nodes"):
+        bench.label(splits=("dev",))
+
+
 def test_views_of_one_model_together_give_the_bytes_of_each_alone(bench, tmp_path) -> None:
     folder = bert_base(tmp_path / "base")
     options = {

@@ -65,13 +65,18 @@ def test_soft_label_mse_is_zero_only_where_the_logits_agree() -> None:
     assert soft_label_mse(logits, logits + 0.1).gt(0).all()  # the same probabilities, but not the same logits
 
 
+def hinton(student: np.ndarray, teacher: np.ndarray, temperature: float) -> np.ndarray:
+    """T^2 KL(q || p) of the probabilities at temperature T, row by row."""
+    p, q = (np.exp(logits / temperature) for logits in (student, teacher))
+    p, q = p / p.sum(1, keepdims=True), q / q.sum(1, keepdims=True)
+    return temperature**2 * (q * np.log(q / p)).sum(1)
+
+
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 4.0])
 @pytest.mark.parametrize("shape", SHAPES)
 def test_soft_label_kl_is_hinton_s(shape, temperature: float) -> None:
     student, teacher = RNG.normal(scale=3, size=(2, *shape))
-    p, q = (np.exp(logits / temperature) for logits in (student, teacher))
-    p, q = p / p.sum(1, keepdims=True), q / q.sum(1, keepdims=True)
-    expected = temperature**2 * (q * np.log(q / p)).sum(1)
+    expected = hinton(student, teacher, temperature)
     np.testing.assert_allclose(soft_label_kl(*map(torch.tensor, (student, teacher)), temperature), expected, rtol=1e-9)
 
 
@@ -96,22 +101,32 @@ def of_candidates(loss, student, teacher):
     return loss(*map(torch.tensor, (student, teacher, QUESTION, WEIGHT))).numpy()
 
 
-def test_margin_mse_compares_the_candidates_of_a_question() -> None:
-    s, t = RNG.normal(scale=3, size=(2, 6))
-    expected = over_rivals(lambda i, j: ((s[i] - s[j]) - (t[i] - t[j])) ** 2)
-    np.testing.assert_allclose(of_candidates(margin_mse, s, t), expected, rtol=1e-12)
-    assert expected[4] == 0 and of_candidates(margin_mse, t + QUESTION, t).max() < 1e-12  # a question's level is free
+def margins(s, t) -> list[float]:
+    """Hofstätter's squared error of score differences."""
+    return over_rivals(lambda i, j: ((s[i] - s[j]) - (t[i] - t[j])) ** 2)
 
 
-def test_ranknet_is_burges_eq_3_less_the_teacher_s_entropy() -> None:
-    s, t = RNG.normal(scale=3, size=(2, 6))
+def orders(s, t) -> list[float]:
+    """Burges' Eq. (3) less the teacher's entropy."""
 
     def eq_3(i: int, j: int) -> float:
         p, q = (1 / (1 + np.exp(-(x[i] - x[j]))) for x in (s, t))
         entropy = -(q * np.log(q) + (1 - q) * np.log(1 - q))
         return -q * np.log(p) - (1 - q) * np.log(1 - p) - entropy
 
-    np.testing.assert_allclose(of_candidates(ranknet, s, t), over_rivals(eq_3), rtol=1e-9)
+    return over_rivals(eq_3)
+
+
+def test_margin_mse_compares_the_candidates_of_a_question() -> None:
+    s, t = RNG.normal(scale=3, size=(2, 6))
+    expected = margins(s, t)
+    np.testing.assert_allclose(of_candidates(margin_mse, s, t), expected, rtol=1e-12)
+    assert expected[4] == 0 and of_candidates(margin_mse, t + QUESTION, t).max() < 1e-12  # a question's level is free
+
+
+def test_ranknet_is_burges_eq_3_less_the_teacher_s_entropy() -> None:
+    s, t = RNG.normal(scale=3, size=(2, 6))
+    np.testing.assert_allclose(of_candidates(ranknet, s, t), orders(s, t), rtol=1e-9)
     assert np.abs(of_candidates(ranknet, t + QUESTION, t)).max() < 1e-12
 
 
@@ -131,3 +146,24 @@ def test_every_listed_soft_objective_gives_a_number_a_row_with_a_gradient(name: 
     assert loss.shape == (6,) and loss.gt(0).all() and student.grad.ne(0).any(dim=1).all()
     same = SOFT_OBJECTIVES[name].loss(teacher, teacher, torch.arange(6) // 2, torch.ones(6).double(), 2.0)
     assert same.abs().max() < 1e-12
+
+
+def log_odds(logits: np.ndarray) -> np.ndarray:
+    """What two classes are ranked by: log P(1) / P(0)."""
+    probability = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+    return np.log(probability[:, 1] / probability[:, 0])
+
+
+READINGS = {
+    "mse": lambda student, teacher: [eq_4(*row) for row in zip(student, teacher, strict=True)],
+    "kl": lambda student, teacher: hinton(student, teacher, 2.0),
+    "margin_mse": lambda student, teacher: margins(log_odds(student), log_odds(teacher)),
+    "ranknet": lambda student, teacher: orders(log_odds(student), log_odds(teacher)),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SOFT_OBJECTIVES))
+def test_every_listed_soft_objective_is_its_equation_on_class_logits(name: str) -> None:
+    student, teacher = np.random.default_rng(1).normal(scale=2, size=(2, 6, 2))
+    found = SOFT_OBJECTIVES[name].loss(*map(torch.tensor, (student, teacher, QUESTION, WEIGHT)), 2.0)
+    np.testing.assert_allclose(found.numpy(), READINGS[name](student, teacher), rtol=1e-9)

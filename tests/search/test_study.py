@@ -26,7 +26,10 @@ for module in (tiny_stages, tiny_trials):  # workers do not find tests
 
 
 # What Optuna proposes after these is its own; those that cannot be trained are asked for, not hoped for.
-ASKED = [*FIRST, *({"shape": "encoder-2", "alpha": alpha, "learning_rate": 1e-3} for alpha in (0.3, 0.9))]
+BROKEN = [{"shape": "encoder-2", "alpha": alpha, "learning_rate": 1e-3} for alpha in (0.3, 0.9)]
+WEAK = {"shape": "encoder-2", "alpha": 0.7, "learning_rate": 1e-2}  # far above the rate of the one before it
+ASKED = [*FIRST, *BROKEN, WEAK]
+TRIALS = 7
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +47,15 @@ def tried(world, maker, ray_session):
     tracker = open_tracker(world.workspace, "tiny")
     with tracker.run("study") as parent:
         left = tracker.begin("left by a driver that was killed", parent=parent)
-        found = run_study(study(world, maker, trials=9, first=ASKED), world.workspace, tracker, parent)
+        asked = study(world, maker, trials=TRIALS, first=ASKED, metric="validation_cross_entropy")
+        found = run_study(asked, world.workspace, tracker, parent)
     assert left.run_id
     return found
 
 
 def test_every_trial_ends_and_one_that_fails_takes_none_with_it(tried) -> None:
     states = Counter(each.state for each in tried)
-    assert sum(states.values()) == 9 and states["whole"] >= 2
+    assert sum(states.values()) == TRIALS and states["whole"] >= 2
     why = {0.3: "diverged: ", 0.9: "missing"}
     for each in tried:
         assert (each.state == "failed") == (each.settings["alpha"] in why)
@@ -79,7 +83,9 @@ def test_a_whole_trial_is_the_plain_training_of_its_stage(world, maker, tried) -
     assert all(np.array_equal(one[name], other[name]) for name in one)
 
 
-def test_a_stopped_trial_leaves_no_student(world, maker, tried) -> None:
+def test_a_weak_trial_is_stopped_and_leaves_no_student(world, maker, tried) -> None:
+    (weak,) = [each for each in tried if WEAK.items() <= each.settings.items()]
+    assert weak.state == "stopped"
     for each in tried:
         assert (finished(world.workspace, maker(each.settings)) is not None) == (each.state == "whole")
         assert each.state != "stopped" or 0 < each.result["training_iteration"] < RUNGS

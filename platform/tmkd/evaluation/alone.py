@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 import psutil
 import ray
 
-from tmkd.cluster import cluster_size, in_reach, watch_progress
+from tmkd.cluster import cluster_size, watch_progress
 from tmkd.console import warn
+from tmkd.placement import Placement
 
 Found = TypeVar("Found")
 PROGRESS = "evaluation"
@@ -19,7 +20,14 @@ LOOKS = 10
 """Half seconds to wait for quiet: what trained just before may still be going."""
 
 
-def run_alone(work: Callable[[Any, int], Found], task: Any, label: str, models: int, timed: bool = True) -> Found:
+def run_alone(
+    work: Callable[[Any, int], Found],
+    task: Any,
+    label: str,
+    models: int,
+    placement: Placement,
+    timed: bool = True,
+) -> Found:
     """Run ``work(task, threads)`` in a Ray task and return what it finds.
 
     Warns if other work kept the machine busy before something was timed: then the figures tell of that, too.
@@ -29,9 +37,11 @@ def run_alone(work: Callable[[Any, int], Found], task: Any, label: str, models: 
         task: what it is given.
         label: of the progress bar.
         models: how many there are.
+        placement: of the training, whose nodes it runs on.
         timed: whether it takes times.
     """
-    remote: Any = ray.remote(num_cpus=1, num_gpus=1 if in_reach().get("GPU") else 0)(_run)
+    gpus = 1 if placement.in_reach("training").get("GPU") else 0
+    remote: Any = ray.remote(num_cpus=1, num_gpus=gpus, **placement.options("training"))(_run)
     threads = int(cluster_size()[0]) if len(ray.nodes()) == 1 else 1
     with watch_progress(PROGRESS, label, models, "models"):
         found, busy = ray.get(remote.remote(work, task, threads, timed))

@@ -113,7 +113,7 @@ class Compared:
 
 
 def pareto(lines: Sequence[Line]) -> list[Line]:
-    """Return the lines that none of the others beats in both quality and speed, fastest first."""
+    """Return the timed lines that no other equals or beats in both quality and speed, the fastest first."""
     timed = sorted(
         (line for line in lines if line.pairs_per_second),
         key=lambda line: (-(line.pairs_per_second or 0), -line.over_questions.estimate),

@@ -18,6 +18,7 @@ from tmkd.evaluation.speed import measure_pairs_per_second
 from tmkd.models.folders import fetch, local_folder
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import AGGREGATE
+from tmkd.placement import Placement
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import Network
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
@@ -42,6 +43,7 @@ class Task:
         precision: of the students: auto, fp32 or bf16.
         seconds: to time every model for; 0 = no timing.
         pairs: texts to time on.
+        placement: of the training, whose nodes it runs on.
     """
 
     workspace: Workspace
@@ -55,6 +57,7 @@ class Task:
     precision: str
     seconds: float
     pairs: Pairs
+    placement: Placement
 
     @property
     def models(self) -> int:
@@ -90,7 +93,7 @@ class HeaderScores(Network):
 
 def measure(task: Task) -> Measured:
     """Score the split with every student and time every model, alone on its device, one after the other."""
-    return run_alone(_measure, task, "scoring and timing", task.models, timed=task.seconds > 0)
+    return run_alone(_measure, task, "scoring and timing", task.models, task.placement, timed=task.seconds > 0)
 
 
 def _measure(task: Task, threads: int) -> Measured:

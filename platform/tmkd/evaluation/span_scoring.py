@@ -14,6 +14,7 @@ from tmkd.evaluation.alone import PROGRESS, run_alone
 from tmkd.evaluation.span_answers import Readings
 from tmkd.evaluation.speed import measure_pairs_per_second
 from tmkd.models.folders import fetch, local_folder
+from tmkd.placement import Placement
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
 from tmkd.tasks.span_projection import grids_of
@@ -35,6 +36,7 @@ class SpanTask:
         teachers: teacher's name -> its config and model; they are only timed, their labels are stored.
         seconds: to time every model for; 0 = no timing.
         pairs: (question, context) to time on.
+        placement: of the training, whose nodes it runs on.
     """
 
     workspace: Workspace
@@ -46,6 +48,7 @@ class SpanTask:
     teachers: Mapping[str, tuple[TeacherConfig, str]]
     seconds: float
     pairs: Pairs
+    placement: Placement
 
     @property
     def models(self) -> int:
@@ -64,7 +67,7 @@ class SpanMeasured:
 
 def measure_spans(task: SpanTask) -> SpanMeasured:
     """Read the split with every student and time every model, alone on its device, one after the other."""
-    return run_alone(_measure, task, "reading and timing", task.models, timed=task.seconds > 0)
+    return run_alone(_measure, task, "reading and timing", task.models, task.placement, timed=task.seconds > 0)
 
 
 def _measure(task: SpanTask, threads: int) -> SpanMeasured:

@@ -73,19 +73,21 @@ def _device(config: TeacherConfig) -> str:
     if config.resources.gpus_per_actor == 0 or config.runtime == "onnx":
         return "cpu"
     connect()
-    nodes = Nodes.now()
+    nodes = Nodes.of_teacher(config.resources)
     return "cuda" if max(nodes.gpus, nodes.most_gpus) > 0 else "cpu"
 
 
 def _is_worth_it(config: TeacherConfig, probing: Probing, device: str) -> bool:
     if config.probe == "never" or (config.probe == "auto" and probing.pairs < WORTH_PROBING):
         return False
-    return config.probe == "always" or len(candidates(config, device)) > 1
+    elsewhere = device == "cuda" and not torch.cuda.is_available()  # what those nodes can do is found there
+    return config.probe == "always" or elsewhere or len(candidates(config, device)) > 1
 
 
 def _probed(config: TeacherConfig, probing: Probing, device: str) -> Choice:
     connect()
-    cpus = min(config.resources.cpus_per_actor, Nodes.now().largest or config.resources.cpus_per_actor)
+    asked = config.resources.cpus_per_actor
+    cpus = min(asked, Nodes.of_teacher(config.resources).largest or asked)
     note(f"  trying which runtime labels fastest on {device}")
     where = config.resources.placement.options("teachers")
     ask = ray.remote(num_cpus=cpus, num_gpus=_gpu_share(config, device), **where)(probe_shard)
@@ -121,8 +123,9 @@ def _gpu_share(config: TeacherConfig, device: str) -> float:
 def _best_precision(config: TeacherConfig, device: str) -> str:
     """Resolve ``auto`` where the actors will run: here on a single machine, else on a node of theirs."""
     connect()
-    nodes = Nodes.now()
-    here = torch.cuda.is_available() if device == "cuda" else nodes.count == 1 and not nodes.may_grow
+    nodes, everywhere = Nodes.of_teacher(config.resources), Nodes.now()
+    alone = everywhere.count == 1 and not everywhere.may_grow
+    here = alone and (torch.cuda.is_available() or device != "cuda")
     if here:
         return resolve_precision("auto", device)
     if device == "cuda" and not max(nodes.gpus, nodes.most_gpus):

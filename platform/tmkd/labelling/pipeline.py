@@ -78,7 +78,9 @@ def usual_pool(plan: Plan) -> Pool:
     """Return the actors that the recipe asks for and the cluster has room for."""
     connect(os.environ.get("TMKD_VERBOSE") == "1")
     shards = max(1, len(plan.todo))
-    return plan_pool(plan.config.resources, plan.host.device, Nodes.now(), shards, next(iter(plan.views)))
+    return plan_pool(
+        plan.config.resources, plan.host.device, Nodes.of_teacher(plan.config.resources), shards, next(iter(plan.views))
+    )
 
 
 def run(plan: Plan, todo: Mapping[tuple[str, str], list[str]], pool: Pool) -> Done:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-import ray
-
-from tmkd.cluster import in_reach
+from tmkd.cluster import Fits, in_reach, machines, machines_to_come, resources_of
 from tmkd.console import warn
 from tmkd.errors import UserError
+from tmkd.placement import Placement
 from tmkd.teachers.config import ActorRange, ResourcesConfig
 
 ACTOR_SHARE = 0.9
@@ -20,7 +19,12 @@ SHARDS_PER_ACTOR = 4
 
 @dataclass(frozen=True)
 class Nodes:
-    """The cluster as it is now: CPUs and GPUs in all, CPUs of its largest node; and what it may grow to."""
+    """Nodes of the cluster as they are now: CPUs and GPUs in all, CPUs of the largest one; and what there may be.
+
+    Attributes:
+        largest: CPUs of the largest node that is there, else of those that may come.
+        reading: CPUs that there may be of nodes that read and publish; None: of these.
+    """
 
     cpus: float
     gpus: float
@@ -28,19 +32,26 @@ class Nodes:
     count: int
     most_cpus: float = 0.0
     most_gpus: float = 0.0
+    reading: float | None = None
 
     @property
     def may_grow(self) -> bool:
         return self.most_cpus > self.cpus or self.most_gpus > self.gpus
 
     @classmethod
-    def now(cls) -> Nodes:
-        """Ask the connected cluster."""
-        alive = [node["Resources"] for node in ray.nodes() if node["Alive"]]
-        cpus = [float(resources.get("CPU", 0)) for resources in alive]
-        gpus, most = sum(float(r.get("GPU", 0)) for r in alive), in_reach()
-        largest = max(cpus, default=0.0)
-        return cls(sum(cpus), gpus, largest, len(alive), most.get("CPU", 0.0), most.get("GPU", 0.0))
+    def now(cls, fits: Fits = lambda _: True) -> Nodes:
+        """Ask the connected cluster; ``fits`` says which of its nodes count."""
+        there, to_come = ([*filter(fits, found)] for found in (machines(), machines_to_come()))
+        cpus = [each.resources.get("CPU", 0.0) for each in there] + [0.0]
+        largest = max(cpus) or max((each.resources.get("CPU", 0.0) for each in to_come), default=0.0)
+        total, most = resources_of(there), in_reach(fits)
+        return cls(sum(cpus), total["GPU"], largest, len(there), most.get("CPU", 0.0), most.get("GPU", 0.0))
+
+    @classmethod
+    def of_teacher(cls, resources: ResourcesConfig) -> Nodes:
+        """Return those that a teacher's actors may run on."""
+        reading = Placement().in_reach("reading").get("CPU", 0.0)
+        return replace(cls.now(resources.placement.takes("teachers")), reading=reading)
 
 
 @dataclass(frozen=True)
@@ -97,4 +108,5 @@ def plan_pool(resources: ResourcesConfig, device: str, nodes: Nodes, shards: int
     else:
         smallest = largest = resources.actors
     threads = max(1, int(cpus))
-    return Pool(smallest, largest, ACTOR_SHARE * cpus, gpus, threads, max(1, int(most_cpus) // 8))
+    reading = most_cpus if nodes.reading is None else nodes.reading
+    return Pool(smallest, largest, ACTOR_SHARE * cpus, gpus, threads, max(1, int(reading) // 8))

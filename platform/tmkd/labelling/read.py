@@ -6,6 +6,7 @@ import time
 from functools import lru_cache
 
 import pyarrow as pa
+import ray
 from transformers import PreTrainedTokenizerBase
 
 from tmkd.cluster import setup_worker
@@ -44,6 +45,12 @@ def _read(row: Row, job: Job) -> Row:
         for name, (column, pattern) in {TEXT_COLUMN: (job.text, None), **columns}.items():
             result["ids"], tokens = cache.read(split, shard, column, pattern)
             result[f"{name}:values"], result[f"{name}:offsets"] = tokens.values, tokens.offsets
+    except FileNotFoundError as error:
+        place = error.filename or job.workspace.show(job.shard_path(split, shard))
+        raise UserError(
+            f"{place}: is not there on node {ray.util.get_node_ip_address()}; all nodes must see the workspace: give "
+            "--workspace s3://… or a folder on a shared disk"
+        ) from None
     except (pa.ArrowException, OSError) as error:
         place = job.workspace.show(job.shard_path(split, shard))
         raise UserError(

@@ -62,6 +62,7 @@ def _measure(context: Context, corpus: CorpusManifest, split: Split, students: M
             precision=recipe.training.precision,
             seconds=recipe.evaluation.speed_seconds,
             pairs=split.timed,
+            placement=recipe.training.placement,
         )
     )
 

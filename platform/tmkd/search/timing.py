@@ -11,12 +11,13 @@ from typing import Any
 
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from tmkd.cluster import in_reach, progress_poster, setup_worker
+from tmkd.cluster import progress_poster, setup_worker
 from tmkd.errors import UserError
 from tmkd.evaluation.alone import PROGRESS, run_alone
 from tmkd.evaluation.scoring import HeaderScores, Pairs, tokens_of
 from tmkd.evaluation.speed import measure_pairs_per_second
 from tmkd.models.folders import fetch
+from tmkd.placement import Placement
 from tmkd.runtimes.base import FloatArray
 from tmkd.runtimes.fidelity import fidelity
 from tmkd.runtimes.host import Host
@@ -40,6 +41,7 @@ class Timing:
         pairs: texts to time on.
         max_length: tokens of a pair.
         seconds: for each shape, runtime and way (one pair, many).
+        placement: of the training, whose nodes it runs on.
     """
 
     workspace: Workspace
@@ -47,6 +49,7 @@ class Timing:
     pairs: Pairs
     max_length: int
     seconds: float
+    placement: Placement
 
 
 @dataclass(frozen=True)
@@ -121,9 +124,9 @@ class ShapeSpeed:
         return cls(each, int(found["parameters"]))
 
 
-def machine() -> dict[str, Any]:
-    """Return what speed depends on beside the student: cores, accelerators and processor of the cluster's nodes."""
-    there = in_reach()
+def machine(placement: Placement) -> dict[str, Any]:
+    """Return what speed depends on beside the student: cores, accelerators and processor of the nodes that may time."""
+    there = placement.in_reach("training")
     kinds = sorted(name for name in there if name.startswith("accelerator_type"))
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.is_file() else []
@@ -133,7 +136,7 @@ def machine() -> dict[str, Any]:
 
 def time_shapes(timing: Timing) -> dict[str, ShapeSpeed]:
     """Time one student of every shape, one after the other, in a task that has the best device to itself."""
-    return run_alone(_time_all, timing, "timing shapes", len(timing.students))
+    return run_alone(_time_all, timing, "timing shapes", len(timing.students), timing.placement)
 
 
 def _time_all(timing: Timing, threads: int) -> dict[str, ShapeSpeed]:

@@ -7,7 +7,6 @@ stopped.
 from __future__ import annotations
 
 import os
-import socket
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -155,15 +154,12 @@ def _after(points: Sequence[Sequence[float]], steps: int) -> float:
 
 
 def _join_alone(device: str) -> None:
-    """Make the process group of one that DeepSpeed works in."""
+    """Make the process group of one that DeepSpeed works in; no other process could join it, and no port is open."""
     if torch.distributed.is_initialized():
         return
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    os.environ.update(RANK="0", LOCAL_RANK="0", WORLD_SIZE="1", MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    os.environ.update(RANK="0", LOCAL_RANK="0", WORLD_SIZE="1")
     backend = "nccl" if device.startswith("cuda") else "gloo"
-    torch.distributed.init_process_group(backend, init_method=f"tcp://127.0.0.1:{port}", rank=0, world_size=1)
+    torch.distributed.init_process_group(backend, store=torch.distributed.HashStore(), rank=0, world_size=1)
 
 
 def check_rungs(steps: int, rungs: int) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import ray
 
-from tmkd.cluster import LOOPBACK, cluster_size, in_reach, users_mistake, watch_progress
+from tmkd.cluster import LOOPBACK, cluster_size, machines_to_come, users_mistake, watch_progress
 from tmkd.console import warn
 from tmkd.errors import UserError
 from tmkd.training import divergence
@@ -21,7 +21,7 @@ from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace, fingerprint
 
 if TYPE_CHECKING:
-    from ray.train.torch import TorchTrainer
+    from ray.train.torch import TorchConfig, TorchTrainer
 
 HEALTH_CHECK = "RAY_TRAIN_HEALTH_CHECK_INTERVAL_S"
 ASKED_FOR = HEALTH_CHECK in os.environ
@@ -76,21 +76,15 @@ def _fit(
 ) -> None:
     from ray.train import TrainingFailedError
 
-    cpus, _ = worker_resources(config)
     alone = bool(os.environ.get(LOOPBACK))  # this machine's own cluster, which nobody joins and nothing is taken from
-    room = cluster_size()[0]
-    if alone and config.workers * cpus > room:
-        raise UserError(
-            f"training.workers: {config.workers} workers of {cpus:g} CPU(s) do not fit into this machine's {room:g}; "
-            "use fewer, or a cluster (RAY_ADDRESS)"
-        )
+    _check_room(config, alone)
     name = f"{stages[-1].name}-{fingerprint([stage.identity() for stage in stages])}"  # the same when called again
     task, steps = board or (f"{run}/{name}", 0.0)
     plan = Plan(tuple(stages), config, workspace, task, part=name, steps_of_all=steps, heeds_notices=not alone)
     _tell_ray_train(plan, alone)
     for stage in stages:
         divergence.forget(workspace, stage)
-    trainer = _trainer(plan, run)
+    trainer = _trainer(plan, run, alone)
     with nullcontext() if board else watch_progress(task, label, plan.steps, "steps"):
         try:
             trainer.fit()
@@ -99,7 +93,23 @@ def _fit(
     workspace.delete(f"runs/{run}/{name}")  # finished: the model folder says all
 
 
-def _trainer(plan: Plan, run: str) -> TorchTrainer:
+def _check_room(config: EngineConfig, alone: bool) -> None:
+    """Raise `UserError` if the workers can never be there at once: Ray Train would wait for them without end."""
+    if not alone and not machines_to_come():
+        return  # nobody has said what this cluster can grow to
+    wanted = dict(zip(("CPU", "GPU"), worker_resources(config), strict=True))
+    there = config.placement.in_reach("training")
+    for name, amount in wanted.items():
+        if config.workers * amount > there.get(name, 0):
+            where = "this machine's" if alone else "the cluster's nodes for it, which have at most"
+            more = ", or a cluster (RAY_ADDRESS)" if alone else "; see training.placement"
+            raise UserError(
+                f"training.workers: {config.workers} workers of {amount:g} {name}(s) do not fit into {where} "
+                f"{there.get(name, 0):g}; use fewer{more}"
+            )
+
+
+def _trainer(plan: Plan, run: str, alone: bool) -> TorchTrainer:
     """Return the fit of a plan's stages: who trains them, where, and where their checkpoints lie."""
     from ray.train import CheckpointConfig, FailureConfig, RunConfig, ScalingConfig
     from ray.train.torch import TorchTrainer
@@ -109,6 +119,7 @@ def _trainer(plan: Plan, run: str) -> TorchTrainer:
     where = config.placement.options("training")
     return TorchTrainer(
         worker,
+        torch_config=_process_group(alone),
         train_loop_config={"plan": cloudpickle.dumps(plan), "threads": _threads(config, cpus, gpus)},
         scaling_config=ScalingConfig(
             num_workers=config.workers,
@@ -123,6 +134,14 @@ def _trainer(plan: Plan, run: str) -> TorchTrainer:
             checkpoint_config=CheckpointConfig(num_to_keep=2),
         ),
     )
+
+
+def _process_group(alone: bool) -> TorchConfig:
+    from ray.train.torch import TorchConfig
+
+    from tmkd.training.loopback_group import LoopbackGroup
+
+    return LoopbackGroup() if alone else TorchConfig()
 
 
 def _tell_ray_train(plan: Plan, alone: bool) -> None:
@@ -143,7 +162,8 @@ def _cause(error: Exception) -> Exception:
 def worker_resources(config: EngineConfig) -> tuple[float, float]:
     """Return the (CPUs, GPUs) of one training worker."""
     gpus = config.gpus_per_worker
-    gpus = (1.0 if in_reach().get("GPU", 0) >= config.workers else 0.0) if gpus == "auto" else gpus
+    there = config.placement.in_reach("training").get("GPU", 0)
+    gpus = (1.0 if there >= config.workers else 0.0) if gpus == "auto" else gpus
     cpus = 1.0 if config.cpus_per_worker == "auto" else config.cpus_per_worker
     return cpus, gpus
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import ray
 
-from tmkd.cluster import in_reach, setup_worker, users_mistake, watch_progress
+from tmkd.cluster import setup_worker, users_mistake, watch_progress
 from tmkd.training import divergence
 from tmkd.training.config import EngineConfig
 from tmkd.training.plan import finished
@@ -91,7 +91,7 @@ def _smaller(left: Unit, workspace: Workspace) -> list[Unit]:
 def lanes(config: EngineConfig) -> int:
     """Return how many sets of workers the cluster has room for at once; at least one."""
     cpus, gpus = worker_resources(config)
-    most = in_reach()  # names neither where a head computes nothing and no node has come yet
+    most = config.placement.in_reach("training")  # names neither where a head computes nothing and no node has come yet
     wanted = {"CPU": cpus, **({"GPU": gpus} if gpus else {})}
     room = [most.get(name, 0.0) / (amount * config.workers) for name, amount in wanted.items()]
     return max(1, int(min(room)))

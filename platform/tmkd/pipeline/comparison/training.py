@@ -136,6 +136,7 @@ def _measure(
         workspace=context.workspace, corpus=corpus.name, fingerprints=corpus.fingerprints,
         split=recipe.evaluation.split, shards=shards, students=students, teachers=teachers,
         max_length=recipe.student.max_length, precision=recipe.training.precision, seconds=seconds, pairs=pairs,
+        placement=recipe.training.placement,
     )  # fmt: skip
     return measure(task)
 

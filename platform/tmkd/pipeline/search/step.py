@@ -144,13 +144,15 @@ def _prepare(context: Context) -> CorpusManifest:
 def _timed(context: Context, starts: Mapping[str, str], split: Split) -> dict[str, ShapeSpeed]:
     recipe = context.recipe
     notes = {name: (read_note(context.workspace, folder) or {}).get("identity") for name, folder in starts.items()}
-    path = f"{context.run_folder}/speed-{fingerprint([notes, recipe.search.speed_seconds, machine()])}.json"
+    where = machine(recipe.training.placement)
+    path = f"{context.run_folder}/speed-{fingerprint([notes, recipe.search.speed_seconds, where])}.json"
     if context.workspace.exists(path):
         context.skip("speed of shapes", path)
         return {name: ShapeSpeed.from_json(found) for name, found in context.workspace.read_json(path).items()}
     with context.step("speed of shapes", path):
         timing = Timing(
-            context.workspace, starts, split.timed, recipe.student.max_length, recipe.search.speed_seconds
+            context.workspace, starts, split.timed, recipe.student.max_length, recipe.search.speed_seconds,
+            recipe.training.placement,
         )  # fmt: skip
         speed = time_shapes(timing)
     context.workspace.publish_json(path, {name: each.as_json() for name, each in speed.items()})

@@ -97,5 +97,6 @@ def _measure(
             teachers={t: (entry.config(), teacher_model(context, t)) for t, entry in recipe.teachers.items()},
             seconds=recipe.evaluation.speed_seconds if timed else 0.0,
             pairs=pairs[:: max(1, len(pairs) // TIMED_PAIRS)][:TIMED_PAIRS],
+            placement=recipe.training.placement,
         )
     )

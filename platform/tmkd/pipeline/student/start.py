@@ -8,7 +8,7 @@ from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.models.bi_lstm_config import BiLstmConfig
 from tmkd.models.build import StudentShape
-from tmkd.models.folders import fetch
+from tmkd.models.folders import everywhere, fetch
 from tmkd.models.loading import load_config
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.labels import base_identity
@@ -26,7 +26,7 @@ def student_shape(context: Context) -> StudentShape:
 
 def from_base(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
     base = student_base(context, corpus)
-    return {"base": base, "base_identity": base_identity(context.workspace, base, "student.base")}
+    return {"base": everywhere(base), "base_identity": base_identity(context.workspace, base, "student.base")}
 
 
 def after(before: Stage) -> dict[str, Any]:

@@ -1,19 +1,24 @@
-"""The tracker against a real MLflow with SQLite, and against an address where nobody answers."""
+"""The tracker against a real MLflow with SQLite, a real MLflow server, and addresses where nobody answers."""
 
 import json
+import os
 import pickle
+import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tmkd import console, tracking
 from tmkd.tracking.connection import SQLITE, locate
-from tmkd.tracking.pair_model import pair_model
+from tmkd.tracking.pair_model import PairScorer, pair_model
 from tmkd.workspace import Workspace
 
 
@@ -61,6 +66,68 @@ def model_folder(tmp_path_factory):
         folder
     )
     return folder
+
+
+@dataclass(frozen=True)
+class Server:
+    """An `mlflow server` on loopback with a database and artifacts of its own."""
+
+    uri: str
+    folder: Path
+    process: subprocess.Popen
+
+    def wait(self) -> None:
+        """Wait until it answers."""
+        stop = time.monotonic() + 120
+        while True:
+            assert self.process.poll() is None and time.monotonic() < stop, (self.folder / "log").read_text()[-3000:]
+            with suppress(OSError), urllib.request.urlopen(f"{self.uri}/health", timeout=5):
+                return
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """Kill it and the process that answers for it, as a machine that is gone."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def starting_server(tmp_path_factory):
+    """Started before all else, as it takes seconds: the tests that need it come last."""
+    folder = tmp_path_factory.mktemp("server")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "--backend-store-uri", f"{SQLITE}{folder}/mlflow.db", "--artifacts-destination", str(folder / "artifacts"),
+    ]  # fmt: skip
+    environment = os.environ | {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    with (folder / "log").open("w") as log:
+        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    server = Server(f"http://127.0.0.1:{port}", folder, process)
+    yield server
+    server.kill()
+
+
+@pytest.fixture(scope="module")
+def server(starting_server):
+    starting_server.wait()
+    return starting_server
+
+
+@pytest.fixture
+def far_tracker(server, workspace, monkeypatch):
+    """Of the server that the user has named."""
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri)
+    return tracking.open_tracker(workspace, "far")
+
+
+@pytest.fixture
+def far_client(server):
+    from mlflow import MlflowClient
+
+    return MlflowClient(server.uri)
 
 
 def test_importing_the_room_does_not_import_mlflow():
@@ -175,16 +242,6 @@ def test_a_server_that_never_answers_does_not_stall_the_run(workspace, monkeypat
     assert len(warnings) == 1
 
 
-def test_a_server_that_dies_meanwhile_leaves_the_run_alone(workspace, warnings):
-    tracker = tracking.open_tracker(workspace, "tests")
-    with tracker.run("training") as run:
-        run.connection._client = None
-        run.connection.uri = "http://127.0.0.1:9"
-        run.metrics({"loss": 1.0})
-        run.metrics({"loss": 0.5})
-    assert len(warnings) == 1
-
-
 def test_an_object_store_keeps_its_runs_in_the_users_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     first, second = (locate(Workspace(f"s3://bucket/{name}")) for name in "ab")
@@ -236,3 +293,58 @@ def test_a_model_is_logged_with_signature_and_predicts_when_loaded(tracker, clie
 def test_addresses_are_shown_without_credentials():
     text = "postgresql://ann:s3cret@db/mlflow?password=s3cret and http://host:1/x?token=abc&y=1"
     assert tracking.redact(text) == "postgresql://***@db/mlflow?password=*** and http://host:1/x?token=***&y=1"
+
+
+def test_a_run_on_a_server_holds_what_it_was_told(far_tracker, far_client, server, model_folder, tmp_path, warnings):
+    import mlflow
+    import pandas as pd
+
+    (tmp_path / "report.md").write_text("# report")
+    with far_tracker.run("pretrain", {"step": "stage 1"}, key="far stage 1") as run:
+        run.params({"student.layers": 3})
+        run.metrics({"accuracy": 0.8}, step=7)
+        run.curve("loss", [(step, 1 / step) for step in range(1, 1201)])
+        run.table("comparison", ["model", "accuracy"], [["teacher:a", 0.8], ["student", None]])
+        run.text("name: docs\n", "recipe.yaml")
+        run.file(tmp_path / "report.md", "reports")
+        uri = run.model(lambda: pair_model(model_folder, [("what is a shard?", "A shard is a file of rows.")]))
+    assert warnings == [] and far_tracker.ui_command is None
+    stored = far_client.get_run(run.run_id)
+    assert (stored.info.status, stored.info.run_name, stored.data.tags["step"]) == ("FINISHED", "pretrain", "stage 1")
+    assert stored.data.params == {"student.layers": "3"}
+    assert stored.data.metrics == {"accuracy": 0.8, "loss": 1 / 1200}
+    assert [point.step for point in far_client.get_metric_history(run.run_id, "loss")] == list(range(1, 1201))
+    kept = {path.name: path for path in (server.folder / "artifacts").rglob("*") if path.is_file()}
+    assert kept["recipe.yaml"].read_text() == "name: docs\n" and kept["report.md"].parent.name == "reports"
+    assert {"comparison.json", "MLmodel", "model.safetensors"} <= kept.keys()
+    frame = pd.DataFrame([("who wrote it?", "Nobody knows.")], columns=["question", "passage"])
+    pd.testing.assert_frame_equal(mlflow.pyfunc.load_model(uri).predict(frame), PairScorer(model_folder).predict(frame))
+
+
+def test_a_call_that_a_server_refuses_costs_only_itself(far_tracker, far_client, warnings):
+    with far_tracker.run("refused") as run:
+        run.params({"x" * 300: 1})
+        run.params({"student.layers": 3})
+        tracking.RunHandle(run.connection, "0" * 32).metrics({"loss": 2.0})
+        run.metrics({"loss": 1.0})
+    assert len(warnings) == 2
+    assert "INVALID_PARAMETER_VALUE" in warnings[0] and "RESOURCE_DOES_NOT_EXIST" in warnings[1]
+    assert not [said for said in warnings if "untracked" in said]
+    stored = far_client.get_run(run.run_id)
+    assert stored.info.status == "FINISHED"
+    assert stored.data.params == {"student.layers": "3"} and stored.data.metrics == {"loss": 1.0}
+
+
+def test_a_server_that_dies_meanwhile_leaves_the_run_alone(far_tracker, server, warnings):
+    """The last one of this server."""
+    with far_tracker.run("training") as run:
+        run.metrics({"loss": 1.0})
+        assert warnings == []
+        server.kill()
+        run.metrics({"loss": 0.5})
+        run.params({"a": 1})
+        run.text("x", "recipe.yaml")
+        assert run.model(lambda: pair_model(Path("nowhere"), [("q", "p")])) is None
+    (said,) = warnings
+    assert said.startswith(f"MLflow at {server.uri} could not log metrics: ")
+    assert said.endswith("; the run goes on untracked")

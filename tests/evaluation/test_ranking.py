@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 
@@ -73,9 +71,12 @@ def test_a_model_that_says_the_same_of_all_does_not_profit_from_the_order_of_the
     assert found.mrr10.mean() == pytest.approx(chance, abs=0.03)
 
 
-def test_a_hundred_thousand_rows_take_seconds_at_most():
+def test_a_hundred_thousand_rows_are_measured_as_the_hundred_that_they_repeat():
     rng = np.random.default_rng(0)
-    codes = np.repeat(np.arange(10_000), 10)
-    started = time.perf_counter()
-    rank_measures(rng.random(100_000), rng.random(100_000) < 0.1, codes, rng.random(100_000))
-    assert time.perf_counter() - started < 5
+    scores, relevant, gains = rng.random(100), rng.random(100) < 0.3, rng.random(100)
+    few = rank_measures(scores, relevant, np.repeat(np.arange(10), 10), gains)
+    repeated = (np.tile(values, 1000) for values in (scores, relevant))
+    many = rank_measures(*repeated, np.repeat(np.arange(10_000), 10), np.tile(gains, 1000))
+    assert len(many.questions) == 1000 * len(few.questions)
+    for measure in ("mrr10", "ndcg10", "map"):
+        np.testing.assert_allclose(getattr(many, measure), np.tile(getattr(few, measure), 1000))

@@ -7,24 +7,28 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import ray
 from kill_storm import driver_command, storm
-from label_bench import make_bench
+from label_bench import Bench, make_bench
 
+from tiny_teachers import write_corpus
 from tmkd.errors import UserError
+from tmkd.workspace import Workspace
 
 DRIVER = """
 import sys
 sys.path[:0] = {paths!r}
 from pathlib import Path
 from label_bench import make_bench
-make_bench(Path({workspace!r}), Path({model!r})).label()
+print(make_bench(Path({workspace!r}), Path({model!r})).label().shards_done)
 """
 PATIENCE_S = 120.0
+SHARDS, ROWS = 20, 150
+"""Of what drivers are killed over: seconds of work after the first labels, so that they die in the midst of it."""
 
 
 def scorers() -> list[int]:
@@ -34,12 +38,25 @@ def scorers() -> list[int]:
     return [a["Pid"] for a in actors if a["State"] == "ALIVE" and "Score" in a["ActorClassName"] and a["JobID"] == job]
 
 
-def wait_for(bench, shards: int) -> int:
-    """Wait until so many shards are published; return how many there are."""
+def wait_for(so_far: Callable[[], bool]) -> None:
+    """Wait until something is so."""
     stop = time.monotonic() + PATIENCE_S
-    while bench.published() < shards and time.monotonic() < stop:
+    while not so_far():
+        assert time.monotonic() < stop
         time.sleep(0.005)
-    return bench.published()
+
+
+def on_this_ray() -> dict[str, str]:
+    """Return the environment of a driver that joins the tests' own Ray."""
+    return os.environ | {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
+
+
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory, teacher, ray_session) -> Path:
+    """A workspace that was labelled by a driver that nobody has killed."""
+    folder = tmp_path_factory.mktemp("quiet")
+    subprocess.run(driver_command(folder, teacher, SHARDS, ROWS), env=on_this_ray(), check=True)
+    return folder
 
 
 def test_a_killed_actor_loses_nothing(bench, labelled) -> None:
@@ -61,29 +78,26 @@ def test_a_killed_actor_loses_nothing(bench, labelled) -> None:
     assert bench.labels() == labelled.labels()
 
 
-def test_a_killed_driver_loses_only_what_was_in_flight(bench, labelled) -> None:
-    paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
-    code = DRIVER.format(paths=paths, workspace=str(bench.workspace.local_path()), model=str(bench.model))
-    environment = os.environ | {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
-    driver = subprocess.Popen([sys.executable, "-c", code], env=environment)
+def test_a_killed_driver_loses_only_what_was_in_flight(tmp_path, teacher, quiet) -> None:
+    workspace = Workspace.open(str(tmp_path))
+    bench = Bench(workspace, write_corpus(workspace, {"train": SHARDS}, rows=ROWS), teacher)
+    driver = subprocess.Popen(driver_command(tmp_path, teacher, SHARDS, ROWS), env=on_this_ray())
     try:
-        assert wait_for(bench, 2) >= 2
+        wait_for(lambda: bench.published() >= 2)
     finally:
         driver.kill()  # SIGKILL
         driver.wait()
-    assert bench.workspace.list("soft_labels/tiny/dev/t", suffix=".parquet") == []  # it had not come that far
-    report = bench.label()
-    assert report.shards_skipped >= 2 and report.shards_done + report.shards_skipped == 10
-    assert bench.labels() == labelled.labels()
+    report = bench.label(splits=("train",))
+    assert report.shards_skipped >= 2 and report.shards_done >= 1
+    assert report.shards_done + report.shards_skipped == SHARDS
+    assert label_files(tmp_path) == label_files(quiet)
 
 
-def test_a_storm_of_kills_over_driver_and_workers_loses_nothing(tmp_path, teacher, ray_session) -> None:
-    quiet, stormy = tmp_path / "quiet", tmp_path / "stormy"
-    environment = os.environ | {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
-    subprocess.run(driver_command(quiet, teacher, shards=12, rows=200), env=environment, check=True)
-    killed = storm(driver_command(stormy, teacher, shards=12, rows=200), environment, kills=4, seed=0, driver_share=0.1)
+def test_a_storm_of_kills_over_driver_and_workers_loses_nothing(tmp_path, teacher, quiet) -> None:
+    command = driver_command(tmp_path, teacher, SHARDS, ROWS)
+    killed = storm(command, on_this_ray(), kills=4, seed=0, driver_share=0.1)
     assert killed.total() == 4 and killed["driver"] >= 1 and killed["actor"] >= 1, killed
-    assert label_files(stormy) == label_files(quiet)
+    assert label_files(tmp_path) == label_files(quiet)
 
 
 def label_files(folder: Path) -> dict[str, bytes]:
@@ -98,11 +112,17 @@ def label_files(folder: Path) -> dict[str, bytes]:
 def test_two_drivers_on_one_workspace_do_no_harm(bench, labelled) -> None:
     paths = [str(Path(__file__).parent), str(Path(__file__).parents[1])]
     code = DRIVER.format(paths=paths, workspace=str(bench.workspace.local_path()), model=str(bench.model))
-    environment = os.environ | {"RAY_ADDRESS": ray.get_runtime_context().gcs_address}
-    other = subprocess.Popen([sys.executable, "-c", code], env=environment)
-    report = bench.label()
-    assert other.wait() == 0
-    assert report.shards_done + report.shards_skipped == 10
+    other = subprocess.Popen([sys.executable, "-c", code], env=on_this_ray(), stdout=subprocess.PIPE, text=True)
+    try:
+        # It has then planned to label all shards, and is seconds away from the first: its actor has not started.
+        wait_for(lambda: bench.workspace.exists("soft_labels/tiny/dev/t/store.json"))
+        assert other.poll() is None
+        report = bench.label()
+        output, _ = other.communicate(timeout=PATIENCE_S)
+    finally:
+        other.kill()
+    assert other.returncode == 0 and output.split()[-1] == "10"
+    assert report.shards_done > 0 and report.shards_done + report.shards_skipped == 10
     assert bench.labels() == labelled.labels()
 
 

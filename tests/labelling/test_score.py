@@ -1,20 +1,19 @@
 """What the scoring actor does with a mistake that a user has to mend."""
 
-from types import SimpleNamespace
+import pytest
+from transformers import BertTokenizer
 
-import numpy as np
-
+from tiny_teachers import WORDS, bert_classifier
 from tmkd.errors import UserError
-from tmkd.labelling.score import Score
 
 
-def test_a_model_that_fails_on_everything_is_named_by_its_recipe_key(ray_session) -> None:
-    def fail(*_: object) -> None:
-        raise UserError("the model fails on every pair it is given (IndexError: index out of range in self)")
-
-    actor = object.__new__(Score)
-    actor.job = SimpleNamespace(key="teachers.t.model", task="label", pairs=1)
-    actor._loaded = SimpleNamespace(score_views=fail)
-    tokens = {f"{name}:{part}": np.array([0, 1]) for name in ("text", "view:t") for part in ("values", "offsets")}
-    row = actor({"split": "train", "shard": "part-00000.parquet", "teachers": ["t"], **tokens})
-    assert row["fault"].startswith("teachers.t.model: the model fails on every pair it is given (IndexError")
+def test_a_model_that_fails_on_everything_is_named_by_its_recipe_key(bench, tmp_path) -> None:
+    folder = bert_classifier(tmp_path / "m", num_labels=2, vocab_size=len(WORDS))
+    vocabulary = tmp_path / "vocab.txt"  # the special tokens were added last, and the embeddings not resized
+    vocabulary.write_text("\n".join([*WORDS, "[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]))
+    BertTokenizer(vocab=str(vocabulary)).save_pretrained(folder)
+    with pytest.raises(
+        UserError, match=r"^teachers\.t\.model: the model fails on every pair it is given \(IndexError: index out of"
+    ):
+        bench.label(folder, splits=("dev",))
+    assert bench.workspace.list("soft_labels/tiny/dev/t", suffix=".parquet") == []

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import partial
 
 import numpy as np
 import pytest
 
 from one_fit import weights
 from tiny_stages import engine_config, make_world, schedule, signal, stage
+from tmkd.cluster import cluster_size
 from tmkd.training import divergence
 from tmkd.training.plan import finished
 from tmkd.training.run import train
@@ -70,7 +72,9 @@ def test_nothing_is_trained_twice(world, failed):
     assert before == {name: world.workspace.read_json(f"{name}/stage.json") for name in before}
 
 
-def test_a_machine_of_two_cores_has_two_lanes_of_one(ray_session):
-    assert lanes(engine_config()) == 2
-    assert lanes(engine_config(cpus_per_worker=2)) == 1
-    assert lanes(engine_config(workers=4)) == 1
+def test_there_are_as_many_lanes_as_the_cluster_has_room_for(ray_session):
+    cores = int(cluster_size()[0])
+    on_cpus = partial(engine_config, gpus_per_worker=0)
+    assert lanes(on_cpus()) == cores
+    assert lanes(on_cpus(cpus_per_worker=2)) == lanes(on_cpus(workers=2)) == cores // 2
+    assert lanes(on_cpus(workers=cores)) == lanes(on_cpus(workers=2 * cores)) == 1

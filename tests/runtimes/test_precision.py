@@ -9,7 +9,7 @@ from tmkd.runtimes.precision import has_fast_bf16, resolve_device, resolve_preci
 
 SAPPHIRE_RAPIDS = """processor\t: 0
 model name\t: Intel(R) Xeon(R) Platinum 8488C
-flags\t\t: fpu avx2 avx512f avx512bw avx512_vnni avx512_bf16 amx_bf16 avx512_fp16 amx_tile amx_int8
+flags\t\t: fpu avx2 avx512f avx512bw avx512_vnni amx_bf16 amx_tile amx_int8
 vmx flags\t: vnmi preemption_timer
 """
 ZEN_4 = "model name\t: AMD EPYC 9R14\nflags\t\t: fpu avx2 avx512f avx512_bf16 avx512_vnni\n"

@@ -40,7 +40,15 @@ def test_no_worker_listens_off_loopback_while_it_trains(tmp_path, workers: int) 
 
 
 def trainers() -> list[psutil.Process]:
-    return [each for each in psutil.process_iter(["cmdline"]) if "ray::RayTrainWorker" in (each.info["cmdline"] or [])]
+    """Return the training workers of this process's own Ray; others may run beside it."""
+    return [each for each in psutil.Process().children(recursive=True) if named(each).startswith("ray::RayTrainWorker")]
+
+
+def named(process: psutil.Process) -> str:
+    try:
+        return "".join(process.cmdline()[:1])
+    except psutil.Error:  # it has ended meanwhile
+        return ""
 
 
 def listening(process: psutil.Process) -> set[str]:

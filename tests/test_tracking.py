@@ -335,6 +335,23 @@ def test_a_call_that_a_server_refuses_costs_only_itself(far_tracker, far_client,
     assert stored.data.params == {"student.layers": "3"} and stored.data.metrics == {"loss": 1.0}
 
 
+def test_what_fails_on_this_side_of_a_server_costs_only_itself(far_tracker, far_client, tmp_path, warnings):
+    with far_tracker.run("no report") as run:
+        run.file(tmp_path / "missing.md")
+        assert run.model(lambda: pair_model(tmp_path / "missing", [("q", "p")])) is None
+        run.metrics({"loss": 1.0})
+    assert len(warnings) == 2 and not [said for said in warnings if "untracked" in said]
+    assert far_client.get_run(run.run_id).data.metrics == {"loss": 1.0}
+
+
+def test_the_end_of_a_run_shows_nobody_the_credentials_of_its_server(server, workspace, monkeypatch, capfd):
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", server.uri.replace("://", "://me:hunter2@"))
+    with tracking.open_tracker(workspace, "far").run("quiet") as run:
+        run.metrics({"loss": 1.0})
+    assert run.connection.alive
+    assert capfd.readouterr().out == ""
+
+
 def test_a_server_that_dies_meanwhile_leaves_the_run_alone(far_tracker, server, warnings):
     """The last one of this server."""
     with far_tracker.run("training") as run:

@@ -25,6 +25,7 @@ MANNERS = {
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_UV_AUTO_DETECT": "false",
     "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """How long a server may keep us waiting; MLflow's own defaults (7 retries, 120 s) stall a run for many minutes."""
@@ -73,7 +74,7 @@ class Connection:
             return call(self._connect())
         except Exception as error:
             cause = redact(str(error) or type(error).__name__).strip().split("\n")[0][:300]
-            self.alive = self._client is not None and (not self._is_remote or _is_refusal(error))
+            self.alive = self._client is not None and (not self._is_remote or _is_there(error))
             if what not in self._warned:
                 self._warned.add(what)
                 after = "" if self.alive else "; the run goes on untracked"
@@ -150,8 +151,14 @@ def create_database(path: Path) -> None:
             beside.unlink(missing_ok=True)
 
 
-def _is_refusal(error: Exception) -> bool:
-    return getattr(error, "error_code", None) in REFUSALS
+def _is_there(error: Exception) -> bool:
+    """Tell a server that says no, and what failed on this side of it, from one that cannot be reached."""
+    from mlflow.exceptions import MlflowException
+    from requests import RequestException
+
+    if isinstance(error, MlflowException):
+        return error.error_code in REFUSALS
+    return not isinstance(error, (RequestException, ConnectionError, TimeoutError))
 
 
 def _cache_folder(uri: str) -> Path:

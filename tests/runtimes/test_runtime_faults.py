@@ -110,6 +110,12 @@ def test_a_model_that_fails_on_everything_is_to_blame_itself(runtime, columns) -
 
 
 def test_rows_that_all_have_unknown_tokens_keep_the_shape_of_the_scores(runtime, columns) -> None:
-    runtime.vocabulary = 1
+    runtime.vocabulary = 1 + max(token for part in runtime.features.template.parts for token in part)
     scored = runtime.run(*columns)
     assert scored.values.shape == (ROWS, 2) and np.isnan(scored.values).all() and len(scored.faults) == ROWS
+
+
+def test_special_tokens_that_the_model_does_not_know_are_no_row_s_fault(runtime, columns) -> None:
+    runtime.vocabulary = max(token for part in runtime.features.template.parts for token in part)
+    with pytest.raises(UserError, match=rf"special tokens {runtime.vocabulary} around every text, but it has"):
+        runtime.run(*columns)

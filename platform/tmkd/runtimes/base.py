@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from tmkd.errors import UserError
 from tmkd.runtimes.batching import MAX_ROWS, halves, token_budget_batches
-from tmkd.tasks.features import Features, IntArray, Ragged
+from tmkd.tasks.features import Features, IntArray, Ragged, Template
 
 FloatArray = npt.NDArray[np.float32]
 Progress = Callable[[int], None]
@@ -74,7 +74,8 @@ class Runtime(ABC):
             progress: called with the number of rows done so far, every few batches.
 
         Raises:
-            UserError: if the network fails on every row, so that none of them is to blame.
+            UserError: if the network fails on every row, so that none of them is to blame, or would, as it has no
+                embeddings of its tokenizer's special tokens.
         """
         return _Run(self, columns, progress).scored()
 
@@ -83,6 +84,7 @@ class _Run:
     """One pass of a runtime over its rows."""
 
     def __init__(self, runtime: Runtime, columns: tuple[Ragged, ...], progress: Progress) -> None:
+        _check_special_tokens(runtime.features.template, runtime.vocabulary)
         self.runtime, self.columns, self.progress = runtime, columns, progress
         self.lengths = runtime.features.lengths(*columns)
         self.faults = _unknown_tokens(columns, runtime.vocabulary)
@@ -133,6 +135,16 @@ class _Run:
     def _halve(self, rows: IntArray) -> None:
         for half in halves(rows):
             self._score(half)
+
+
+def _check_special_tokens(template: Template, vocabulary: int) -> None:
+    """Raise `UserError` where every row would hold a token without an embedding: on a GPU it would end the process."""
+    beyond = sorted({token for part in template.parts for token in (*part, template.pad_id) if token >= vocabulary})
+    if beyond:
+        raise UserError(
+            f"its tokenizer puts special tokens {', '.join(map(str, beyond))} around every text, but it has "
+            f"{vocabulary} embeddings; resize_token_embeddings and save it, or give the tokenizer it was trained with"
+        )
 
 
 def _unknown_tokens(columns: tuple[Ragged, ...], vocabulary: int) -> dict[int, str]:

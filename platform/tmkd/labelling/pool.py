@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from tmkd.cluster import Fits, in_reach, machines, machines_to_come, resources_of
+from tmkd.cluster import Fits, Machines, machines, machines_to_come, resources_of
 from tmkd.console import warn
 from tmkd.errors import UserError
 from tmkd.placement import Placement
@@ -42,16 +43,19 @@ class Nodes:
     def now(cls, fits: Fits = lambda _: True) -> Nodes:
         """Ask the connected cluster; ``fits`` says which of its nodes count."""
         there, to_come = ([*filter(fits, found)] for found in (machines(), machines_to_come()))
-        cpus = [each.resources.get("CPU", 0.0) for each in there] + [0.0]
-        largest = max(cpus) or max((each.resources.get("CPU", 0.0) for each in to_come), default=0.0)
-        total, most = resources_of(there), in_reach(fits)
-        return cls(sum(cpus), total["GPU"], largest, len(there), most.get("CPU", 0.0), most.get("GPU", 0.0))
+        total, most = resources_of(there), resources_of(to_come)
+        largest = _largest(there) or _largest(to_come)
+        return cls(total["CPU"], total["GPU"], largest, len(there), most["CPU"], most["GPU"])
 
     @classmethod
     def of_teacher(cls, resources: ResourcesConfig) -> Nodes:
         """Return those that a teacher's actors may run on."""
         reading = Placement().in_reach("reading").get("CPU", 0.0)
         return replace(cls.now(resources.placement.takes("teachers")), reading=reading)
+
+
+def _largest(found: Iterable[Machines]) -> float:
+    return max((each.resources.get("CPU", 0.0) for each in found), default=0.0)
 
 
 @dataclass(frozen=True)

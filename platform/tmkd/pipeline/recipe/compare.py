@@ -4,31 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, get_args
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import Field, field_validator
 
 from tmkd.config import Config
 from tmkd.errors import nearest
-from tmkd.objectives import SOFT_OBJECTIVES
+from tmkd.pipeline.recipe.objective import OBJECTIVES, Objective
 from tmkd.pipeline.recipe.regimes import M_O_M, Regime
 
-
-def _is_an_objective(value: str) -> str:
-    if value not in SOFT_OBJECTIVES:
-        raise ValueError(f"{value!r} is none of {OBJECTIVES}{nearest(value, SOFT_OBJECTIVES)}")
-    return value
-
-
-Objective = Annotated[str, AfterValidator(_is_an_objective)]
-"""A loss on soft labels, by its name in `tmkd.objectives.SOFT_OBJECTIVES`."""
-OBJECTIVES = ", ".join(SOFT_OBJECTIVES)
 COMPARED = [*get_args(Regime), M_O_M]
 
 
 class Grid(Config):
     """Every combination of what its lists name; an empty list stands for what the recipe itself says.
 
-    Regimes without a stage 1 take the steps of both stages, whatever ``finetune.steps_of_both`` says; where all start
-    from another corpus's student (``finetune.starts_from``), of stage 2 alone.
+    Regimes without a stage 1 take the steps of both stages, whatever ``finetune.steps_of_both`` says; beside a
+    stage 2 that starts from another corpus's student (``finetune.starts_from``) those of stage 2 alone.
     """
 
     regimes: list[str] = Field([], description=f"{', '.join(COMPARED)}")

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from tmkd.config import Config
-from tmkd.pipeline.recipe.compare import OBJECTIVES, Objective
+from tmkd.pipeline.recipe.objective import OBJECTIVES, Objective
 
 
 class Rates(Config):

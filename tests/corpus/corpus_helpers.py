@@ -18,6 +18,9 @@ from tmkd.workspace import Workspace, corpus_folder, labels_folder
 SUBJECTS = ("filter", "parser", "socket", "matrix", "buffer", "cursor", "palette", "kernel", "widget", "schema")
 VERBS = ("opens", "closes", "rotates", "flattens", "compresses", "validates", "merges", "samples", "encodes")
 
+LABELLED = {"question": "question", "passage": "passage", "label": "label"}
+EVERYTHING_IN_TRAIN = {"split": {"validation": 0, "test": 0}, "mining": {"enabled": False}}
+
 
 def config_of(**tree: Any) -> CorpusConfig:
     return parse(CorpusConfig, tree, "test recipe")
@@ -38,6 +41,14 @@ def rows(workspace: Workspace, manifest: CorpusManifest, split: str) -> list[dic
             pairs = [{**pair, **label} for pair, label in zip(pairs, golden, strict=True)]
         found.extend(pairs)
     return found
+
+
+def read(workspace: Workspace, path: Path | str, columns: Any = None, **tree: Any) -> tuple[CorpusManifest, list[Any]]:
+    """Build a corpus out of one train file; return its manifest and (question, passage, label) of its rows."""
+    tree = {"name": "one", "paths": {"train": str(path)}, "columns": columns or LABELLED, **EVERYTHING_IN_TRAIN, **tree}
+    manifest = build(workspace, **tree)
+    split = "train" if manifest.has_labels("train") else "unlabeled"
+    return manifest, [(row["question"], row["passage"], row.get("label")) for row in rows(workspace, manifest, split)]
 
 
 def rejected(workspace: Workspace, corpus: str) -> list[tuple[str, int, str]]:

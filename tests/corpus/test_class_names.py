@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tmkd.corpus.class_names import is_generic, match_names
+from tmkd.corpus.class_names import is_generic, match_name, match_names
 
 NLI = ["contradiction", "neutral", "entailment"]
 
@@ -66,3 +66,24 @@ def test_generic_names():
     assert is_generic(["LABEL_0", "LABEL_1"])
     assert is_generic(["0", "1"])
     assert not is_generic(["LABEL_0", "relevant"])
+
+
+@pytest.mark.parametrize(
+    ("name", "classes", "place"),
+    [
+        ("ENTAILS", NLI, 2),
+        ("contradictory", NLI, 0),
+        ("n", NLI, 1),
+        ("not enough info", NLI, 1),
+        ("TRUE", ["not_relevant", "relevant"], 1),
+        ("n", ["not_relevant", "relevant"], 0),
+        ("y", ["entailment", "not_entailment"], 0),
+        ("yes", NLI, None),
+        ("n", ["neutral", "negative"], None),  # the initial of both
+        ("equivalent", ["different", "paraphrase"], 1),
+        ("", NLI, None),
+        ("-", NLI, None),
+    ],
+)
+def test_one_name_is_read_alone_where_it_fits_one_class(name, classes, place):
+    assert match_name(name, classes) == place

@@ -60,7 +60,7 @@ def test_class_numbers_are_read_by_their_names(workspace, folder):
     manifest = build(workspace, **tree, classes=["not_entailment", "entailment"])
     labels = {row["question"]: row["label"] for row in rows(workspace, manifest, "train")}
     assert labels and all(label == 1 - int(question.split()[1]) % 2 for question, label in labels.items())
-    with pytest.raises(UserError, match="not_entailment is not among neutral, entailment"):
+    with pytest.raises(UserError, match=r"not_entailment is not among corpus\.classes: neutral, entailment"):
         build(workspace, **tree | {"name": "other"}, classes=["neutral", "entailment"])
 
 

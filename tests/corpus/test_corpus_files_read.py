@@ -9,21 +9,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from corpus_helpers import build, rejected, rows, write_tsv
+from corpus_helpers import LABELLED, read, rejected, rows, write_tsv
 
 from tmkd.errors import UserError
 
-LABELLED = {"question": "question", "passage": "passage", "label": "label"}
-EVERYTHING_IN_TRAIN = {"split": {"validation": 0, "test": 0}, "mining": {"enabled": False}}
 HEADER = "question\tpassage\tlabel"
-
-
-def read(workspace, path, columns=None, **tree):
-    """Build a corpus out of one train file; return its manifest and (question, passage, label) of its rows."""
-    tree = {"name": "one", "paths": {"train": str(path)}, "columns": columns or LABELLED, **EVERYTHING_IN_TRAIN, **tree}
-    manifest = build(workspace, **tree)
-    split = "train" if manifest.has_labels("train") else "unlabeled"
-    return manifest, [(row["question"], row["passage"], row.get("label")) for row in rows(workspace, manifest, split)]
 
 
 def table_file(tmp_path: Path, columns: dict) -> Path:

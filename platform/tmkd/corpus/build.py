@@ -17,7 +17,9 @@ from tmkd.corpus.shards import ShardWriter
 from tmkd.workspace import Workspace, corpus_folder, fingerprint, labels_folder
 
 CORPUS_VERSION = 2
-"""Bumped by hand when the same sources would give other pairs."""
+"""Bumped by hand when the same documentation would give other pairs."""
+FILES_VERSION = 3
+"""Bumped by hand when the same files or hub data set would give other rows or golden labels."""
 
 
 def made_from(config: CorpusConfig) -> str:
@@ -29,9 +31,11 @@ def made_from(config: CorpusConfig) -> str:
         UserError: if a source is not there.
     """
     kind = config.source_kind
-    tree = config.model_dump(mode="json", exclude={"name", "kind"} | ({"docs"} if kind != "docs" else set()))
+    left_out = {"name", "kind"} | ({"docs"} if kind != "docs" else set())
+    tree = {key: value for key, value in config.identity().items() if key not in left_out}
     state = sources_state(config.docs) if kind == "docs" else files_state(config)
-    return fingerprint({"version": CORPUS_VERSION, "kind": kind, "config": tree, "sources": state})
+    version = CORPUS_VERSION if kind == "docs" else FILES_VERSION
+    return fingerprint({"version": version, "kind": kind, "config": tree, "sources": state})
 
 
 def prepare_corpus(config: CorpusConfig, workspace: Workspace) -> CorpusManifest:

@@ -10,19 +10,19 @@ GENERIC = re.compile(r"(label|class)?[ _-]*\d+", re.IGNORECASE)
 """Names that say nothing: LABEL_0, class 1, 2."""
 
 ALIASES: tuple[frozenset[str], ...] = (
-    frozenset({"entailment", "entail", "entailed", "entailing", "entailments"}),
-    frozenset({"contradiction", "contradict", "contradicted", "contradictory", "contradicting"}),
-    frozenset({"neutral", "neutrality"}),
+    frozenset({"entailment", "entail", "entailed", "entailing", "entailments", "support", "supported"}),
+    frozenset({"contradiction", "contradict", "contradicted", "contradictory", "contradicting", "refute", "refuted"}),
+    frozenset({"neutral", "neutrality", "not_enough_info"}),
     frozenset({"not_entailment", "non_entailment", "not_entail", "not_entailed", "no_entailment"}),
     frozenset({"relevant", "relevance"}),
     frozenset({"not_relevant", "irrelevant", "non_relevant", "nonrelevant", "no_relevance"}),
     frozenset({"paraphrase", "paraphrased", "duplicate", "equivalent", "semantically_equivalent"}),
-    frozenset({"not_paraphrase", "non_paraphrase", "not_duplicate", "not_equivalent", "non_equivalent"}),
+    frozenset({"not_paraphrase", "non_paraphrase", "not_duplicate", "not_equivalent", "non_equivalent", "different"}),
 )
 """Spellings of one class each, normalised as by `normalised`."""
 
-YES = frozenset({"yes", "true", "positive", "pos"})
-NO = frozenset({"no", "false", "negative", "neg"})
+YES = frozenset({"yes", "true", "positive", "pos", "y", "t"})
+NO = frozenset({"no", "false", "negative", "neg", "n", "f"})
 NEGATIONS = ("not_", "non_", "no_", "non", "un", "ir")
 
 
@@ -70,6 +70,26 @@ def match_names(
             order = tuple(theirs.index(name) for name in ours)
             return NameMatch(order, _renamed(given, classes, order))
     return None
+
+
+def match_name(name: str, classes: Sequence[str]) -> int | None:
+    """Return the position of the one class that a single name fits, by the rules of `match_names`; else None.
+
+    A name that fits several classes, such as an initial that two of them share, fits none.
+    """
+    plain = normalised(name)
+    wanted = [normalised(known) for known in classes]
+    for ours, given in ((wanted, plain), (list(map(_canonical, wanted)), _canonical(plain))):
+        if given and ours.count(given) == 1:
+            return ours.index(given)
+    initials, polar = [known[:1] for known in wanted], _polarity(wanted)
+    if initials.count(plain) > 1:
+        return None
+    fits = {initials.index(plain)} if plain and plain in initials else set()
+    answer = _yes_or_no(plain)
+    if {"yes", "no"} <= set(polar) and polar.count(answer) == 1:
+        fits.add(polar.index(answer))
+    return fits.pop() if len(fits) == 1 else None
 
 
 def normalised(name: str) -> str:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import codecs
 import re
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from tmkd.config import Config
 from tmkd.corpus.docs.config import DocsConfig
+from tmkd.errors import nearest
 
 Column = str | int
 AUTO = "auto"
 PathList = str | list[str]
+ADDED: dict[str, Any] = {"labels": {}}
+"""Fields that corpora were made without, with the value that means the same; never edit a value that is there."""
 
 
 class ColumnsConfig(Config):
@@ -147,6 +150,11 @@ class CorpusConfig(Config):
     classes: list[str] = Field(
         default=["not_relevant", "relevant"], description="class names; a label is a name or an index"
     )
+    labels: dict[str, str | None] = Field(
+        default={},
+        description="label values of the sources -> class, where they are spelled or numbered otherwise; null = not "
+        "judged",
+    )
     no_label: list[str] = Field(default=[], description="label values that mean 'not judged', such as '-' or '-1'")
     shard_rows: int = Field(
         default=16384, ge=1, description="rows a shard: the unit of labelling, resuming and joining"
@@ -157,6 +165,18 @@ class CorpusConfig(Config):
     deduplicate: DeduplicateConfig = Field(default=DeduplicateConfig(), description="what counts as the same")
     mining: MiningConfig = Field(default=MiningConfig(), description="BM25 candidates")
     docs: DocsConfig = Field(default=DocsConfig(), description="the default source")
+
+    def identity(self) -> dict[str, Any]:
+        """Return what made a corpus, as JSON values; newer fields only where they are set."""
+        tree = self.model_dump(mode="json")
+        for dotted, default in ADDED.items():
+            *parents, leaf = dotted.split(".")
+            node = tree
+            for parent in parents:
+                node = node[parent]
+            if node[leaf] == default:
+                del node[leaf]
+        return tree
 
     @property
     def source_kind(self) -> Literal["docs", "files", "hub"]:
@@ -203,6 +223,23 @@ class CorpusConfig(Config):
             raise ValueError(f"{classes} must be two or more different, non-empty names")
         return classes
 
+    @field_validator("labels", mode="before")
+    @classmethod
+    def _keys_are_text(cls, labels: object) -> object:
+        if not isinstance(labels, dict):
+            return labels
+        return {str(key).lower() if isinstance(key, bool) else key: target for key, target in labels.items()}
+
+    @model_validator(mode="after")
+    def _maps_to_classes(self) -> CorpusConfig:
+        for key, target in self.labels.items():
+            if target is not None and target not in self.classes:
+                raise ValueError(
+                    f"labels.{key} is {target!r}{nearest(target, self.classes)}, but must be one of the classes "
+                    f"({', '.join(self.classes)}) or null"
+                )
+        return self
+
     @model_validator(mode="after")
     def _fits_together(self) -> CorpusConfig:
         kind, given = self.source_kind, self.paths.given()
@@ -212,6 +249,8 @@ class CorpusConfig(Config):
             raise ValueError(f"task 'span' reads kind 'files', but kind is {kind!r}")
         if self.task == "pair" and (self.format == "squad" or self.columns.answers is not None):
             raise ValueError("format 'squad' and columns.answers are for task 'span', but task is 'pair'")
+        if self.labels and (kind == "docs" or self.task == "span"):
+            raise ValueError("labels is for golden classes of kind 'files' or 'hub' with task 'pair'")
         if kind == "docs" and len(self.classes) != 2:
             raise ValueError(f"kind 'docs' has two classes (not relevant, relevant), but classes are {self.classes}")
         if kind == "files" and bool(self.path) == bool(given):

@@ -34,7 +34,7 @@ def ensure_corpus(context: Context, other: CorpusConfig | None = None) -> Corpus
     same_config = _noted(context, config) == _config_identity(config)
     if found is not None and same_config and not context.remake:
         if _changed(config, found):
-            note(f"{step}: its sources have changed since it was made; kept (jobs/prepare_corpus.py --remake)")
+            note(f"{step}: its sources (or how they are read) have changed; kept (jobs/prepare_corpus.py --remake)")
         context.skip(step, where)
         return found
     _refuse_to_orphan_labels(context, config.name, _why_again(workspace, found, config.name, same_config))
@@ -119,7 +119,7 @@ def _refuse_to_orphan_labels(context: Context, name: str, why: str) -> None:
 
 
 def _config_identity(config: CorpusConfig) -> str:
-    return fingerprint(config.model_dump(mode="json") | {"kind": config.source_kind})
+    return fingerprint(config.identity() | {"kind": config.source_kind})
 
 
 def _note_path(name: str) -> str:

@@ -15,6 +15,7 @@ from tmkd.corpus.files.sources import Source
 from tmkd.corpus.files.spool import KEYS, Spool
 from tmkd.corpus.hashing import text_hash
 from tmkd.corpus.ledger import Ledger
+from tmkd.corpus.schema import TEST, TRAIN, VALIDATION
 
 DUPLICATE_KEY = "duplicate key"
 
@@ -27,11 +28,22 @@ class Checker:
         self._ledger = ledger
         self._spool = spool
         self._row = self._span if config.task == "span" else self._pair
-        self._labels = LabelReader(config.classes, config.no_label)
+        self.labels = LabelReader(config.classes, config.no_label, config.labels)
         self._seen: set[int] = set()
         self._last_question: tuple[str, int] = ("", 0)
         self.taken = 0
         """Rows taken so far, good and bad."""
+        self.negative_grades = 0
+        """Rows whose grade is below 0: not judged, as for trec_eval."""
+
+    @property
+    def split(self) -> str:
+        return self._spool.split
+
+    @property
+    def lacks_labels(self) -> bool:
+        """Whether a split that is for golden labels has none."""
+        return self.split in (TRAIN, VALIDATION, TEST) and not self._spool.judged.any()
 
     def take(self, source: Source, records: Iterable[Record], bar: Bar) -> None:
         """Put the good rows of one source into the spool and the others into the ledger."""
@@ -92,8 +104,11 @@ class Checker:
         return (*fields, text_hash(group), text_key, text_hash(f"{question}\x1f{context}"))
 
     def _judgement(self, source: Source, label: Any, grade: Any) -> tuple[int | None, float | None]:
-        known = self._labels.read(label) if label is not None else None
+        known = self.labels.read(label) if label is not None else None
         degree = read_grade(grade) if grade is not None else None
+        if degree is not None and degree < 0:
+            self.negative_grades += 1
+            degree = None
         if degree is not None and known is None and source.columns.get("label", AUTO) == AUTO:
             known = int(degree > 0)
         return known, degree if degree is not None else known

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from typing import Any
 
-import pyarrow as pa
-
 from tmkd.corpus.config import CorpusConfig
-from tmkd.corpus.files.records import BATCH_ROWS, Record, places
+from tmkd.corpus.files.class_numbers import ClassNumbers, names_of_feature
+from tmkd.corpus.files.records import BATCH_ROWS, LABEL, Record, places
 from tmkd.corpus.files.sources import WHOLE, Source
 from tmkd.corpus.files.tables import rows_of
 from tmkd.corpus.schema import SPLITS
@@ -47,41 +46,25 @@ def open_hub(config: CorpusConfig) -> tuple[list[Source], Any]:
     return sources, dataset
 
 
-def read_hub(source: Source, dataset: Any, classes: Sequence[str]) -> Iterator[Record]:
+def read_hub(source: Source, dataset: Any, config: CorpusConfig) -> Iterator[Record]:
     """Yield the rows of one split; positions are row numbers from 1.
 
-    A column of class numbers that the data set names as the corpus does is read by name: what is 0 there need not be
-    0 in ``classes`` (GLUE's RTE and QNLI have it the other way round than most).
+    A column of class numbers is read by the names that the data set gives them: what is 0 there need not be 0 in
+    ``corpus.classes`` (GLUE's RTE and QNLI have it the other way round than most).
+
+    Raises:
+        UserError: if a column is missing, or the label's classes are not those of the corpus.
     """
     table = dataset[source.location].with_format("arrow")
-    named = {name: found for name, f in table.features.items() if set(found := getattr(f, "names", ())) & set(classes)}
-    _check_names(named, source, classes)
-    names = list(table.column_names)
-    wanted = places(names, source.columns, f"hub split {source.location}")
+    names, where = list(table.column_names), f"hub split {source.location}"
+    wanted = places(names, source.columns, where)
+    numbers, place = None, wanted[LABEL]
+    if place is not None and (found := names_of_feature(getattr(table.features[names[place]], "names", None))):
+        numbers = ClassNumbers(found, config, names[place], where)
     start = 1
     for part in table.iter(batch_size=BATCH_ROWS):
-        yield from rows_of(_with_names(part, named).to_batches(), wanted, names, start)
+        yield from rows_of(part.to_batches(), wanted, names, start, numbers)
         start += part.num_rows
-
-
-def _check_names(named: Mapping[str, Sequence[str]], source: Source, classes: Sequence[str]) -> None:
-    for column, names in named.items():
-        if column in source.columns.values() and (unknown := sorted(set(names) - set(classes))):
-            raise UserError(
-                f"corpus.classes: column {column!r} of hub split {source.location} has {', '.join(names)}, but "
-                f"{' and '.join(unknown)} {'is' if len(unknown) == 1 else 'are'} not among {', '.join(classes)}"
-            )
-
-
-def _with_names(part: pa.Table, named: Mapping[str, Sequence[str]]) -> pa.Table:
-    """Put class names in place of numbers; a number without a name, such as -1, stays as it is."""
-    for column, names in named.items():
-        text = [
-            None if number is None else names[number] if 0 <= number < len(names) else str(number)
-            for number in part[column].to_pylist()
-        ]
-        part = part.set_column(part.column_names.index(column), column, pa.array(text, pa.string()))
-    return part
 
 
 def _load(config: CorpusConfig) -> Any:

@@ -11,6 +11,7 @@ from tmkd.console import progress_bar
 from tmkd.corpus.config import CorpusConfig
 from tmkd.corpus.files.check import Checker, text_of
 from tmkd.corpus.files.hub import open_hub, read_hub
+from tmkd.corpus.files.label_report import report_labels, unknown_labels
 from tmkd.corpus.files.records import Bad, Record
 from tmkd.corpus.files.sources import Source, list_sources, passages_source
 from tmkd.corpus.files.spool import Spool
@@ -25,7 +26,7 @@ from tmkd.errors import UserError
 def records_of(source: Source, config: CorpusConfig, dataset: Any = None) -> Iterator[Record]:
     """Yield the rows of one source, whatever its format. ``dataset`` is the loaded hub data set."""
     if source.format == "hub":
-        return read_hub(source, dataset, config.classes)
+        return read_hub(source, dataset, config)
     readers = {
         "parquet": read_parquet,
         "jsonl": read_json_lines,
@@ -52,16 +53,19 @@ def read_spools(config: CorpusConfig, ledger: Ledger, folder: Path) -> dict[str,
     """
     sources, dataset = open_hub(config) if config.source_kind == "hub" else (list_sources(config), None)
     spools: dict[str, Spool] = {}
+    checkers: list[Checker] = []
     for split in dict.fromkeys(source.split for source in sources):
         spool = spools[split] = Spool(folder, split, LAYOUTS[config.task])
         checker = Checker(config, ledger, spool)
+        checkers.append(checker)
         for source in (source for source in sources if source.split == split):
             with progress_bar(f"reading {source.name}", None) as bar:
                 left = None if config.max_rows is None else config.max_rows - int(checker.taken)
                 checker.take(source, islice(records_of(source, config, dataset), left), bar)
         spool.close()
         if not len(spool):
-            raise UserError(_nothing(split, sources, checker, ledger))
+            raise UserError(_nothing(split, sources, checker, config, ledger))
+    report_labels(checkers, config)
     return spools
 
 
@@ -99,11 +103,11 @@ def _passage(record: Record) -> str | Bad:
         return Bad(record.position, str(error), "" if value is None else str(value))
 
 
-def _nothing(split: str, sources: list[Source], checker: Checker, ledger: Ledger) -> str:
+def _nothing(split: str, sources: list[Source], checker: Checker, config: CorpusConfig, ledger: Ledger) -> str:
     where = ", ".join(source.location for source in sources if source.split == split)
     if not checker.taken:
         return f"{where}: holds no rows; expected questions, each with a text beside it"
     reasons = ", ".join(f"{count:,} {reason}" for reason, count in ledger.rejected.most_common(5))
-    return (
-        f"{where}: none of the {checker.taken:,} rows can be used: {reasons}; are columns, delimiter and classes right?"
-    )
+    unknown = checker.labels.unknown
+    hint = unknown_labels(unknown, config) if unknown else "are columns, delimiter and classes right?"
+    return f"{where}: none of the {checker.taken:,} rows can be used: {reasons}; {hint}"

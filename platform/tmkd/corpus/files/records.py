@@ -11,6 +11,7 @@ from tmkd.errors import UserError, nearest
 
 BATCH_ROWS = 8192
 ROLES = ("question", "passage", "label", "grade", "question_id", "source_id", "answers", "group")
+LABEL = ROLES.index("label")
 
 INVALID_ENCODING = "text that is not valid {encoding}"
 WRONG_FIELD_COUNT = "wrong number of fields"

@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tmkd.corpus.config import CorpusConfig
-from tmkd.corpus.files.records import BATCH_ROWS, INVALID_ENCODING, ROLES, Bad, Record, Row, places
+from tmkd.corpus.files.class_numbers import ClassNumbers, names_in_metadata
+from tmkd.corpus.files.records import BATCH_ROWS, INVALID_ENCODING, LABEL, ROLES, Bad, Record, Row, places
 from tmkd.corpus.files.sources import Source
 from tmkd.errors import UserError
 
@@ -26,14 +27,19 @@ def read_parquet(source: Source, config: CorpusConfig) -> Iterator[Record]:
             wanted = places(names, source.columns, source.location)
             _refuse_repeated(names, wanted, source.location)
             columns = [names[place] for place in dict.fromkeys(place for place in wanted if place is not None)]
-            yield from rows_of(file.iter_batches(BATCH_ROWS, columns=columns), wanted, names)
+            numbers = _class_numbers(file.schema_arrow, wanted, config, source.location)
+            yield from rows_of(file.iter_batches(BATCH_ROWS, columns=columns), wanted, names, numbers=numbers)
     except (pa.ArrowException, OSError) as error:
         cause = str(error).split("\n")[0]
         raise UserError(f"{source.location}: not a whole Parquet file: {cause}") from None
 
 
 def rows_of(
-    batches: Iterable[pa.RecordBatch], wanted: tuple[int | None, ...], names: list[str], start: int = 1
+    batches: Iterable[pa.RecordBatch],
+    wanted: tuple[int | None, ...],
+    names: list[str],
+    start: int = 1,
+    numbers: ClassNumbers | None = None,
 ) -> Iterator[Record]:
     """Yield the rows of Arrow batches.
 
@@ -42,11 +48,14 @@ def rows_of(
         wanted: position in ``names`` of each role, in the order of `ROLES`.
         names: all columns of the source.
         start: position of the first row.
+        numbers: names of the label column's class numbers, where it has any.
     """
     for batch in batches:
         table = {name: _values(batch.column(name)) for name in batch.schema.names}
         empty = [None] * batch.num_rows
         columns = [empty if place is None else table[names[place]] for place in wanted]
+        if numbers is not None:
+            columns[LABEL] = numbers.texts(columns[LABEL])
         for offset, values in enumerate(zip(*columns, strict=True)):
             if any(isinstance(value, bytes) for value in values):
                 shown = " | ".join(_shown(value) for value in values if value is not None)
@@ -54,6 +63,14 @@ def rows_of(
             else:
                 yield Row(start + offset, values)
         start += batch.num_rows
+
+
+def _class_numbers(
+    schema: pa.Schema, wanted: tuple[int | None, ...], config: CorpusConfig, location: str
+) -> ClassNumbers | None:
+    place = wanted[LABEL]
+    found = None if place is None else names_in_metadata(schema, schema.names[place])
+    return ClassNumbers(found, config, schema.names[place], location) if found and place is not None else None
 
 
 def _refuse_repeated(names: list[str], wanted: tuple[int | None, ...], location: str) -> None:

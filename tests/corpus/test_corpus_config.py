@@ -36,7 +36,7 @@ def test_a_path_alone_makes_it_a_file_source():
         ({"split": {"validation": 0.6, "test": 0.5}}, "below 1"),
         ({"path": "x.tsv", "split": {"by": "package"}}, "'package' is for kind 'docs'"),
         ({"path": "x.tsv", "header": False}, "must be positions"),
-        ({"encoding": "utf-16"}, "extends ASCII"),
+        ({"encoding": "cp037"}, "extends ASCII"),
         ({"encoding": "klingon"}, "extends ASCII"),
         ({"delimiter": "ab"}, "not one character"),
         ({"docs": {"negatives": {"far": [50, 10]}}}, "no window of ranks"),

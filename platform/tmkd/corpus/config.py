@@ -15,7 +15,9 @@ from tmkd.errors import nearest
 Column = str | int
 AUTO = "auto"
 PathList = str | list[str]
-ADDED: dict[str, Any] = {"labels": {}}
+WIDE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
+"""Encodings that do not extend ASCII, and are read nevertheless."""
+ADDED: dict[str, Any] = {"labels": {}, "escape": "auto"}
 """Fields that corpora were made without, with the value that means the same; never edit a value that is there."""
 
 
@@ -146,7 +148,12 @@ class CorpusConfig(Config):
     quoting: Literal["auto"] | bool = Field(
         default="auto", description="whether quotes may hold delimiters; auto = CSV only"
     )
-    encoding: str = Field(default="utf-8", description="of text files; a byte order mark is tolerated")
+    escape: Literal["auto", "quote", "backslash"] = Field(
+        default="auto",
+        description="what stands before a quote inside quotes: another quote, or a backslash (Spark, MySQL); auto = "
+        "backslash where a file is whole only that way",
+    )
+    encoding: str = Field(default="utf-8", description="of text files; a byte order mark of UTF-8, 16 or 32 counts")
     classes: list[str] = Field(
         default=["not_relevant", "relevant"], description="class names; a label is a name or an index"
     )
@@ -206,14 +213,14 @@ class CorpusConfig(Config):
     @field_validator("encoding")
     @classmethod
     def _extends_ascii(cls, encoding: str) -> str:
-        # Files are cut into lines as bytes, so that one bad line costs one row.
+        # Files are cut into lines as bytes, so that one bad line costs one row; those in UTF-16 are recoded before.
         try:
-            codecs.lookup(encoding)
-            fits = "a\n\t".encode(encoding.removesuffix("-sig")) == b"a\n\t"
+            codec = codecs.lookup(encoding).name
+            fits = codec in WIDE or "a\n\t".encode(encoding.removesuffix("-sig")) == b"a\n\t"
         except LookupError:
             fits = False
         if not fits:
-            raise ValueError(f"{encoding!r} is no encoding that extends ASCII (utf-8, latin-1, cp1252 ...)")
+            raise ValueError(f"{encoding!r} is no encoding that extends ASCII (utf-8, latin-1, cp1252 ...), nor UTF-16")
         return encoding.lower().removesuffix("-sig")
 
     @field_validator("classes")

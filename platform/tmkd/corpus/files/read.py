@@ -10,14 +10,15 @@ from typing import Any
 from tmkd.console import progress_bar
 from tmkd.corpus.config import CorpusConfig
 from tmkd.corpus.files.check import Checker, text_of
+from tmkd.corpus.files.delimited import read_delimited
 from tmkd.corpus.files.hub import open_hub, read_hub
+from tmkd.corpus.files.json_rows import read_json
 from tmkd.corpus.files.label_report import report_labels, unknown_labels
 from tmkd.corpus.files.records import Bad, Record
-from tmkd.corpus.files.sources import Source, list_sources, passages_source
+from tmkd.corpus.files.sources import Source, list_sources, passages_sources
 from tmkd.corpus.files.spool import Spool
 from tmkd.corpus.files.squad import read_squad
 from tmkd.corpus.files.tables import read_parquet
-from tmkd.corpus.files.text import read_delimited, read_json_lines
 from tmkd.corpus.ledger import Ledger
 from tmkd.corpus.schema import LAYOUTS
 from tmkd.errors import UserError
@@ -29,7 +30,7 @@ def records_of(source: Source, config: CorpusConfig, dataset: Any = None) -> Ite
         return read_hub(source, dataset, config)
     readers = {
         "parquet": read_parquet,
-        "jsonl": read_json_lines,
+        "jsonl": read_json,
         "tsv": read_delimited,
         "csv": read_delimited,
         "squad": read_squad,
@@ -70,26 +71,25 @@ def read_spools(config: CorpusConfig, ledger: Ledger, folder: Path) -> dict[str,
 
 
 def read_passages(config: CorpusConfig, ledger: Ledger) -> list[str] | None:
-    """Return the different passages of ``mining.passages`` in order; None where no such file is named."""
-    source = passages_source(config)
-    if source is None:
-        return None
+    """Return the different passages of ``mining.passages`` in order; None where no file is named there."""
+    sources = passages_sources(config)
     found: dict[str, None] = {}
-    with progress_bar(f"reading {source.name}", None) as bar:
-        for record in records_of(source, config):
-            bar.advance()
-            ledger.read += 1
-            passage = _passage(record)
-            if isinstance(passage, Bad):
-                ledger.reject(source.split, source.name, *passage)
-            elif passage in found:
-                ledger.deduplicated["repeated passage"] += 1
-            else:
-                ledger.kept += 1
-                found[passage] = None
-    if not found:
-        raise UserError(f"{source.location}: holds no passage; expected one a row (corpus.mining.column)")
-    return list(found)
+    for source in sources:
+        with progress_bar(f"reading {source.name}", None) as bar:
+            for record in records_of(source, config):
+                bar.advance()
+                ledger.read += 1
+                passage = _passage(record)
+                if isinstance(passage, Bad):
+                    ledger.reject(source.split, source.name, *passage)
+                elif passage in found:
+                    ledger.deduplicated["repeated passage"] += 1
+                else:
+                    ledger.kept += 1
+                    found[passage] = None
+    if sources and not found:
+        raise UserError(f"{sources[0].location}: holds no passage; expected one per row (corpus.mining.column)")
+    return list(found) if sources else None
 
 
 def _passage(record: Record) -> str | Bad:

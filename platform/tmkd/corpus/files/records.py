@@ -60,6 +60,24 @@ def places(found: Sequence[str], columns: dict[str, Column], where: str, hint: s
     return tuple(_place(found, role, named[role], where, hint) if role in named else None for role in ROLES)
 
 
+def refuse_repeated(found: Sequence[str], wanted: Sequence[int | None], roles: Iterable[str], where: str) -> None:
+    """Raise `UserError` where the name of a wanted column is that of several columns.
+
+    Args:
+        found: names of the columns that are there.
+        wanted: position of each role's column, in the order of `ROLES`.
+        roles: those to check.
+        where: the file, for the message.
+    """
+    checked = set(roles)
+    for role, place in zip(ROLES, wanted, strict=True):
+        if role in checked and place is not None and (count := list(found).count(found[place])) > 1:
+            raise UserError(
+                f"{where}: column {found[place]!r} (corpus.columns.{role}) is there {count} times; expected one "
+                f"column of that name; columns found: {', '.join(found)}"
+            )
+
+
 def _place(found: Sequence[str], role: str, column: Column, where: str, hint: str) -> int:
     shown = ", ".join(found)
     if isinstance(column, int):

@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from tmkd.corpus.config import Column, CorpusConfig
+from tmkd.corpus.files.paths import EXTENSIONS, PACKED, Format, expand, extension_of
 from tmkd.errors import UserError
 
-Format = Literal["tsv", "csv", "jsonl", "parquet", "squad", "hub"]
-EXTENSIONS: dict[str, Format] = {
-    ".tsv": "tsv",
-    ".txt": "tsv",
-    ".csv": "csv",
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".parquet": "parquet",
-}
 WHOLE = "all"
 """Name of the one source that holds everything and is split by question."""
 
@@ -53,7 +43,7 @@ def list_sources(config: CorpusConfig) -> list[Source]:
     sources = []
     for split, paths in given.items():
         key = f"corpus.paths.{split}" if split != WHOLE else "corpus.path"
-        files = [file for path in paths for file in _expand(path, key)]
+        files = [file for path in paths for file in expand(path, key, config.format != "auto")]
         sources += [_source(split, file, name, config) for file, name in zip(files, names_of(files), strict=True)]
     return sources
 
@@ -87,19 +77,22 @@ def _squad_columns(split: str) -> dict[str, Column]:
     return columns if split == "unlabeled" else {**columns, "answers": "answers"}
 
 
-def passages_source(config: CorpusConfig) -> Source | None:
-    """Return the file to mine candidates from, if there is one of its own."""
+def passages_sources(config: CorpusConfig) -> list[Source]:
+    """Return the files to mine candidates from, if there are any of their own."""
     if config.mining.passages is None:
-        return None
-    (file, *_) = _expand(config.mining.passages, "corpus.mining.passages")
-    return Source("passages", str(file), _format_of(file, config), {"passage": config.mining.column}, file.name)
+        return []
+    files = expand(config.mining.passages, "corpus.mining.passages", config.format != "auto")
+    columns: dict[str, Column] = {"passage": config.mining.column}
+    return [
+        Source("passages", str(file), _format_of(file, config), columns, name)
+        for file, name in zip(files, names_of(files), strict=True)
+    ]
 
 
 def files_state(config: CorpusConfig) -> list[tuple[str, int, int]]:
     """Return (path, size, modification time) of every file that the corpus is made from; nothing for the hub."""
     sources = list_sources(config) if config.source_kind == "files" else []
-    extra = passages_source(config)
-    files = [Path(source.location).resolve() for source in [*sources, *([extra] if extra else [])]]
+    files = [Path(source.location).resolve() for source in [*sources, *passages_sources(config)]]
     return [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
 
 
@@ -110,39 +103,11 @@ def _columns_for(split: str, config: CorpusConfig) -> dict[str, Column]:
     return columns
 
 
-def _expand(path: str, key: str) -> list[Path]:
-    """Return the files that a path, folder or pattern stands for."""
-    place = Path(os.path.expandvars(path)).expanduser()
-    if place.is_dir():
-        files = sorted(file for file in place.iterdir() if _extension(file) in EXTENSIONS)
-        if not files:
-            raise UserError(f"{key}: folder {path} holds no file ending in {', '.join(EXTENSIONS)} (or with .gz)")
-        return files
-    if any(character in path for character in "*?["):
-        files = sorted(file for file in place.parent.glob(place.name) if file.is_file())
-        if files:
-            return files
-    if not place.is_file():
-        raise UserError(f"{key}: no file {path} (looked from {Path.cwd()}){_neighbours(place)}")
-    return [place]
-
-
-def _neighbours(place: Path) -> str:
-    if not place.parent.is_dir():
-        return f"; folder {place.parent} is not there either"
-    names = sorted(file.name for file in place.parent.iterdir() if _extension(file) in EXTENSIONS)[:8]
-    return f"; in that folder: {', '.join(names)}" if names else ""
-
-
-def _extension(file: Path) -> str:
-    return file.with_suffix("").suffix.lower() if file.suffix.lower() == ".gz" else file.suffix.lower()
-
-
 def _format_of(file: Path, config: CorpusConfig) -> Format:
     if config.format != "auto":
         return config.format
-    extension = _extension(file)
+    extension = extension_of(file)
     if extension not in EXTENSIONS:
-        legal = ", ".join(EXTENSIONS)
+        legal = f"{', '.join(EXTENSIONS)} (packed: {', '.join(PACKED)})"
         raise UserError(f"{file}: unknown extension {extension!r}; expected {legal}, or set corpus.format")
     return "squad" if config.task == "span" and extension == ".json" else EXTENSIONS[extension]

@@ -9,7 +9,7 @@ from typing import Any
 from tmkd.corpus.config import CorpusConfig
 from tmkd.corpus.files.records import Bad, Record, Row
 from tmkd.corpus.files.sources import Source
-from tmkd.corpus.files.text import BOM, open_text
+from tmkd.corpus.files.streams import BOM, open_text
 from tmkd.errors import UserError
 
 NO_ANSWER = "question without an answer, which SQuAD 1.1 does not have"
@@ -80,19 +80,20 @@ def _impossible(value: Any) -> bool | None:
 
 def _load(location: str, encoding: str) -> dict[str, Any]:
     try:
-        with open_text(location) as file:
-            tree = json.loads(file.read().removeprefix(BOM).decode(encoding))
+        with open_text(location, encoding) as file:
+            tree = json.loads(file.bytes.read().removeprefix(BOM).decode(file.encoding))
     except UnicodeDecodeError as error:
         raise UserError(f"{location}: {error}; see corpus.encoding") from None
     except (ValueError, RecursionError) as error:
         raise UserError(
-            f"{location}: not one JSON document ({error}); for a question a line, set corpus.format: jsonl"
+            f"{location}: not one JSON document ({error}); for an object per question, set corpus.format: jsonl"
         ) from None
     articles = tree.get("data") if isinstance(tree, dict) else None
     if not isinstance(articles, list) or not all(isinstance(article, dict) for article in articles):
-        found = ", ".join(list(tree)[:8]) if isinstance(tree, dict) else type(tree).__name__
+        found = ", ".join(list(tree)[:8]) if isinstance(tree, dict) else f"a {type(tree).__name__}"
         raise UserError(
-            f"{location}: no SQuAD file: expected an object with a list of articles as 'data', found {found}"
+            f"{location}: no SQuAD file: expected an object with a list of articles as 'data', found {found}; for an "
+            "object per question, set corpus.format: jsonl"
         )
     return tree
 

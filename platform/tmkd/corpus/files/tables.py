@@ -3,16 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tmkd.corpus.config import CorpusConfig
 from tmkd.corpus.files.class_numbers import ClassNumbers, names_in_metadata
-from tmkd.corpus.files.records import BATCH_ROWS, INVALID_ENCODING, LABEL, ROLES, Bad, Record, Row, places
+from tmkd.corpus.files.records import (
+    BATCH_ROWS,
+    INVALID_ENCODING,
+    LABEL,
+    ROLES,
+    Bad,
+    Record,
+    Row,
+    places,
+    refuse_repeated,
+)
 from tmkd.corpus.files.sources import Source
 from tmkd.errors import UserError
+
+KEYS = tuple(ROLES.index(role) for role in ("question_id", "source_id"))
+"""Roles whose bytes, if they are no text, are kept as hexadecimal digits: a digest is a key like any other."""
 
 
 def read_parquet(source: Source, config: CorpusConfig) -> Iterator[Record]:
@@ -25,7 +41,7 @@ def read_parquet(source: Source, config: CorpusConfig) -> Iterator[Record]:
         with pq.ParquetFile(source.location) as file:
             names = file.schema_arrow.names
             wanted = places(names, source.columns, source.location)
-            _refuse_repeated(names, wanted, source.location)
+            refuse_repeated(names, wanted, source.columns, source.location)  # Parquet columns are read by name
             columns = [names[place] for place in dict.fromkeys(place for place in wanted if place is not None)]
             numbers = _class_numbers(file.schema_arrow, wanted, config, source.location)
             yield from rows_of(file.iter_batches(BATCH_ROWS, columns=columns), wanted, names, numbers=numbers)
@@ -56,6 +72,8 @@ def rows_of(
         columns = [empty if place is None else table[names[place]] for place in wanted]
         if numbers is not None:
             columns[LABEL] = numbers.texts(columns[LABEL])
+        for role in KEYS:
+            columns[role] = [value.hex() if isinstance(value, bytes) else value for value in columns[role]]
         for offset, values in enumerate(zip(*columns, strict=True)):
             if any(isinstance(value, bytes) for value in values):
                 shown = " | ".join(_shown(value) for value in values if value is not None)
@@ -73,28 +91,33 @@ def _class_numbers(
     return ClassNumbers(found, config, schema.names[place], location) if found and place is not None else None
 
 
-def _refuse_repeated(names: list[str], wanted: tuple[int | None, ...], location: str) -> None:
-    """Raise `UserError` where a name is that of several columns: Parquet columns are read by name."""
-    for role, place in zip(ROLES, wanted, strict=True):
-        if place is not None and (count := names.count(names[place])) > 1:
-            raise UserError(
-                f"{location}: column {names[place]!r} (corpus.columns.{role}) is there {count} times; expected one "
-                f"column of that name; columns found: {', '.join(names)}"
-            )
-
-
 def _values(column: pa.Array) -> list[Any]:
-    """Return Python values; a cell with text that is not valid UTF-8 is bytes."""
+    """Return Python values; a cell with text that is not valid UTF-8 is bytes.
+
+    Whole decimals are integers, other decimals, UUIDs, dates and times are text.
+    """
     kind = column.type
     if pa.types.is_dictionary(kind):
         return _values(column.dictionary_decode())
+    if pa.types.is_run_end_encoded(kind):
+        return _values(pc.run_end_decode(column))
+    if pa.types.is_temporal(kind):
+        return [None if value is None else str(value) for value in column.cast(pa.string()).to_pylist()]
     try:
         values = column.to_pylist()
     except UnicodeDecodeError:
         return [_value(cell) for cell in column]
-    if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-        return [value if value is None else _decoded(value) for value in values]
-    return values
+    if pa.types.is_decimal(kind):
+        return [value if value is None else _undecimal(value) for value in values]
+    return [_plain(value) if isinstance(value, bytes | UUID) else value for value in values]
+
+
+def _undecimal(value: Decimal) -> int | str:
+    return int(value) if value == value.to_integral_value() else f"{value.normalize():f}"
+
+
+def _plain(value: bytes | UUID) -> str | bytes:
+    return str(value) if isinstance(value, UUID) else _decoded(value)
 
 
 def _value(cell: Any) -> Any:

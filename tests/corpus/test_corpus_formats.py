@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 from corpus_helpers import LABELLED, read, rejected, rows, write_tsv
 
-from tmkd.corpus.files import json_values, streams
+from tmkd.corpus.files import json_window, streams
 from tmkd.errors import UserError
 
 LINES = ["question\tpassage\tlabel", "qué\tp one\t1", "q two 🙂\tp two\t0"]
@@ -76,7 +76,7 @@ def test_half_a_character_of_utf16_costs_its_row(workspace, tmp_path):
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("wrap", [False, True])
 def test_an_array_of_objects_is_read(workspace, tmp_path, monkeypatch, chunk, indent, wrap):
-    monkeypatch.setattr(json_values, "CHUNK_BYTES", chunk)
+    monkeypatch.setattr(json_window, "CHUNK_BYTES", chunk)
     tree = {"version": 2, "data": OBJECTS} if wrap else OBJECTS
     path = put(tmp_path / "a.json", "\ufeff" + json.dumps(tree, indent=indent, ensure_ascii=False))
     manifest, found = read(workspace, path)

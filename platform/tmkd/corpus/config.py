@@ -17,7 +17,7 @@ AUTO = "auto"
 PathList = str | list[str]
 WIDE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
 """Encodings that do not extend ASCII, and are read nevertheless."""
-ADDED: dict[str, Any] = {"labels": {}, "escape": "auto"}
+ADDED: dict[str, Any] = {"labels": {}, "escape": "auto", "mining.tokenizer": None}
 """Fields that corpora were made without, with the value that means the same; never edit a value that is there."""
 
 
@@ -119,6 +119,11 @@ class MiningConfig(Config):
         default=None, description="file of passages to mine from; else the split's own passages"
     )
     column: Column = Field(default="passage", description="the passage column of that file")
+    tokenizer: str | None = Field(
+        default=None,
+        description="Hugging Face tokenizer (folder or Hub id) that cuts words; null = at blanks and signs, or "
+        "into pairs of characters where a script has no blanks",
+    )
 
 
 class CorpusConfig(Config):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import bm25s
 import numpy as np
 import numpy.typing as npt
+
+from tmkd.corpus.words import Cut
 
 Indices = npt.NDArray[np.int64]
 
@@ -14,11 +17,18 @@ Indices = npt.NDArray[np.int64]
 class Ranker:
     """A BM25 index in memory (about 1 kB a passage). The same passages and question always rank the same."""
 
-    def __init__(self, passages: Sequence[str]) -> None:
+    def __init__(self, passages: Sequence[str], cut: Cut | None = None) -> None:
+        """Index passages.
+
+        Args:
+            passages: to be ranked.
+            cut: cuts passages and questions into words; None = as `bm25s` does, at whatever is no letter or digit.
+        """
         self._count = len(passages)
+        self._cut = cut
         self._index = bm25s.BM25()
         self._vocabulary: dict[str, int] = {}
-        tokens = bm25s.tokenize(list(passages), show_progress=False)
+        tokens = bm25s.tokenize(list(passages), show_progress=False) if cut is None else _tokenized(passages, cut)
         if self._count and tokens.vocab:
             self._index.index(tokens, show_progress=False)
             self._vocabulary = self._index.vocab_dict
@@ -26,10 +36,15 @@ class Ranker:
     def __len__(self) -> int:
         return self._count
 
+    def words(self, text: str) -> list[str]:
+        """Return the words by which a text is looked up."""
+        if self._cut is not None:
+            return self._cut(text)
+        return list(bm25s.tokenize(text, return_ids=False, show_progress=False)[0])
+
     def scores(self, question: str) -> npt.NDArray[np.float32]:
         """Return the BM25 score of every passage, float32 ``[passages]``; 0 where no word is shared."""
-        words = bm25s.tokenize(question, return_ids=False, show_progress=False)[0]
-        known = [word for word in words if word in self._vocabulary]
+        known = [word for word in self.words(question) if word in self._vocabulary]
         if not known:
             return np.zeros(self._count, np.float32)
         return np.asarray(self._index.get_scores(known), np.float32)
@@ -54,3 +69,9 @@ class Ranker:
         scores = self.scores(question)
         best = self.order(scores, depth)
         return best[scores[best] > 0]
+
+
+def _tokenized(passages: Sequence[str], cut: Cut) -> Any:
+    vocabulary: dict[str, int] = {}
+    ids = [[vocabulary.setdefault(word, len(vocabulary)) for word in cut(passage)] for passage in passages]
+    return bm25s.tokenization.Tokenized(ids=ids, vocab=vocabulary)

@@ -13,7 +13,7 @@ import pyarrow as pa
 from tmkd.console import note, progress_bar, warn
 from tmkd.corpus.config import CorpusConfig
 from tmkd.corpus.files.assign import DUPLICATES, LEAKS, Assignment, assert_apart, assign, cumulative_counts
-from tmkd.corpus.files.mining import Mine, is_wanted
+from tmkd.corpus.files.mining import Mine, is_wanted, report_without
 from tmkd.corpus.files.read import read_passages, read_spools
 from tmkd.corpus.files.repeats import drop_near_duplicates
 from tmkd.corpus.files.spool import Mask
@@ -144,6 +144,7 @@ def _write_mined(
     split: str, mine: Mine, passages: list[str] | None, config: CorpusConfig, ledger: Ledger, writer: ShardWriter
 ) -> None:
     with progress_bar(f"mining candidates of {split}", mine.questions, "questions") as bar:
-        for columns in mine.candidates(config.mining.top, passages, bar):
+        for columns in mine.candidates(config.mining, passages, bar):
             writer.write(columns)
             ledger.made[f"{split} pairs mined with BM25"] += len(columns["question"])
+    report_without(mine, split)

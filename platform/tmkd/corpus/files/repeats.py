@@ -6,6 +6,7 @@ from tmkd.console import progress_bar
 from tmkd.corpus.dedupe import NearDuplicates
 from tmkd.corpus.files.assign import NEAR, Assignment
 from tmkd.corpus.schema import UNLABELED
+from tmkd.corpus.words import separated
 
 
 def drop_near_duplicates(assignment: Assignment, threshold: float) -> None:
@@ -13,7 +14,7 @@ def drop_near_duplicates(assignment: Assignment, threshold: float) -> None:
 
     The same passage beside another question is another pair, and stays. Golden-labelled rows are never dropped.
     """
-    near = NearDuplicates(threshold)
+    near = NearDuplicates(threshold, separated)
     verdicts: dict[int, bool] = {}
     with progress_bar("removing near-duplicates", assignment.rows(UNLABELED)) as bar:
         for name, spool in assignment.spools.items():

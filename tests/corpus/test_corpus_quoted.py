@@ -78,3 +78,13 @@ def test_a_column_that_is_there_twice_is_refused_where_it_is_wanted(workspace, t
     assert read(workspace, path, {**LABELLED, "label": 4})[1] == [("q", "p", 1)]
     path = csv_file(tmp_path, "q,p,0,x,y", header="question,passage,label,note,note\n")
     assert read(workspace, path)[1] == [("q", "p", 0)]
+
+
+def test_a_tsv_file_whose_fields_look_quoted_is_read_as_it_stands_with_a_warning(workspace, tmp_path, capsys):
+    path = tmp_path / "pairs.tsv"
+    path.write_text('question\tpassage\tlabel\nq\t"says ""go"""\t1\nr\t"empty" ""\t0\n')
+    assert read(workspace, path)[1] == [("q", '"says ""go"""', 1), ("r", '"empty" ""', 0)]
+    assert "pairs.tsv: 1 lines have a field in quotes with doubled quotes in it, kept as it" in capsys.readouterr().err
+    assert read(workspace, path, quoting=False)[1][0][1] == '"says ""go"""'
+    assert "doubled quotes" not in capsys.readouterr().err
+    assert read(workspace, path, quoting=True)[1] == [("q", 'says "go"', 1)]

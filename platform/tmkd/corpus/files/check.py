@@ -80,7 +80,7 @@ class Checker:
         passage = text_of(passage, "passage")
         label, grade = self._judgement(source, label, grade)
         text_key = self._question_key(question)
-        pair_key = text_hash(f"{question}\x1f{passage}")
+        pair_key = _both(question, passage)
         if "question_id" in source.columns:
             question_id = text_of(question_id, "question_id")
             group_key = text_hash(question_id)
@@ -101,7 +101,7 @@ class Checker:
         text_key = text_hash(context)
         group = text_of(group, "group") if not _is_null(group) else f"{text_key:016x}"
         fields = (source.name, position, source_id, question_id, question, context, group, found)
-        return (*fields, text_hash(group), text_key, text_hash(f"{question}\x1f{context}"))
+        return (*fields, text_hash(group), text_key, _both(question, context))
 
     def _judgement(self, source: Source, label: Any, grade: Any) -> tuple[int | None, float | None]:
         known = self.labels.read(label) if label is not None else None
@@ -127,6 +127,11 @@ class Checker:
         source_id.encode()
         self._seen.add(key)
         return source_id
+
+
+def _both(question: str, text: str) -> int:
+    """Return the key of a question with its text; the length tells where one ends, whatever is in them."""
+    return text_hash(f"{len(question)}\x1f{question}{text}")
 
 
 def _is_null(value: Any) -> bool:

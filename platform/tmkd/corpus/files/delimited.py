@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from tmkd.console import note
+from tmkd.console import note, warn
 from tmkd.corpus.config import CorpusConfig
 from tmkd.corpus.files.lines import Line, lines_of
 from tmkd.corpus.files.quoted import Escape, Fields, detect_escape, split_quoted
@@ -12,6 +13,9 @@ from tmkd.corpus.files.records import WRONG_FIELD_COUNT, Bad, Record, Row, place
 from tmkd.corpus.files.sources import Source
 from tmkd.corpus.files.streams import open_text
 from tmkd.errors import UserError
+
+QUOTED_FIELD = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
+"""A field as programs write it that quote: in quotes, every quote in it doubled, and at least one."""
 
 
 def read_delimited(source: Source, config: CorpusConfig) -> Iterator[Record]:
@@ -25,7 +29,7 @@ def read_delimited(source: Source, config: CorpusConfig) -> Iterator[Record]:
     escape = _escape(source, config, delimiter) if quoting else "quote"
     with open_text(source.location, config.encoding) as file:
         lines = lines_of(file, with_blank=quoting)
-        rows = split_quoted(lines, delimiter, escape) if quoting else _split_plain(lines, delimiter)
+        rows = split_quoted(lines, delimiter, escape) if quoting else _split_plain(lines, delimiter, source, config)
         yield from _rows(rows, source, config, delimiter, quoting)
 
 
@@ -73,9 +77,20 @@ def _places(fields: list[str], source: Source, config: CorpusConfig, delimiter: 
     return wanted
 
 
-def _split_plain(lines: Iterator[Line], delimiter: str) -> Iterator[Fields]:
+def _split_plain(lines: Iterator[Line], delimiter: str, source: Source, config: CorpusConfig) -> Iterator[Fields]:
+    quoted = 0
     for number, line in lines:
-        yield number, line if isinstance(line, Bad) else line.split(delimiter)
+        if isinstance(line, Bad):
+            yield number, line
+            continue
+        fields = line.split(delimiter)
+        quoted += '""' in line and any(map(QUOTED_FIELD.fullmatch, fields))
+        yield number, fields
+    if quoted and config.quoting == "auto":
+        warn(
+            f"{source.name}: {quoted:,} lines have a field in quotes with doubled quotes in it, kept as it stands; "
+            "corpus.quoting: true reads it as quoted (false: as it stands, without this warning)"
+        )
 
 
 def _pick(fields: list[str], wanted: tuple[int | None, ...]) -> tuple[str | None, ...]:

@@ -60,6 +60,8 @@ def test_utf16_without_a_mark_is_named_and_read_once_it_is_set(workspace, tmp_pa
     with pytest.raises(UserError, match=f"UTF-16 without a byte order mark; set corpus.encoding: {encoding}"):
         read(workspace, path)
     assert read(workspace, path, encoding=encoding)[1] == ROWS
+    with pytest.raises(UserError, match="encoding is utf-16, but the file has no byte order mark; set utf-16-le or"):
+        read(workspace, path, encoding="utf-16")
 
 
 def test_half_a_character_of_utf16_costs_its_row(workspace, tmp_path):

@@ -34,6 +34,11 @@ WIDE_MARKS = (
 )
 
 
+HALF_CHARACTERS = "tmkd.half_characters"
+codecs.register_error(HALF_CHARACTERS, lambda error: ("\udcff", cast(UnicodeDecodeError, error).end))
+"""Puts half a surrogate pair, which no text has, in place of what cannot be decoded: the row there is rejected."""
+
+
 class TextFile(NamedTuple):
     """An open text file: its bytes, cut into lines by line feeds, and their encoding."""
 
@@ -60,7 +65,7 @@ def open_text(location: str, encoding: str) -> Iterator[TextFile]:
             head = file.read(HEAD_BYTES)
         if not head:
             raise UserError(f"{location}: the file is empty once unpacked; expected rows of text")
-        wide = _wide_encoding(head, encoding)
+        wide = _wide_encoding(head, location, encoding)
         refuse_foreign(head, location, is_wide=bool(wide))
         with _unpacked(path) as file:
             text = _recoded(file, wide) if wide else file
@@ -85,12 +90,18 @@ def _unpacked(path: Path) -> IO[bytes]:
     return path.open("rb")
 
 
-def _wide_encoding(head: bytes, encoding: str) -> str | None:
+def _wide_encoding(head: bytes, location: str, encoding: str) -> str | None:
     """Return the encoding of two or four bytes per character that a file has; None if it has another one."""
     for mark, name in WIDE_MARKS:
         if head.startswith(mark):
             return name
-    return encoding if codecs.lookup(encoding).name in WIDE else None
+    codec = codecs.lookup(encoding).name
+    if codec in ("utf-16", "utf-32"):
+        raise UserError(
+            f"{location}: corpus.encoding is {encoding}, but the file has no byte order mark; set {codec}-le or "
+            f"{codec}-be, or the encoding that it is in (utf-8?)"
+        )
+    return codec if codec in WIDE else None
 
 
 def _decoded_head(head: bytes, encoding: str) -> bytes:
@@ -139,14 +150,10 @@ class _Recoded(_Converted):
 
     def __init__(self, file: IO[bytes], encoding: str) -> None:
         super().__init__(file)
-        self._decoder = codecs.getincrementaldecoder(encoding)("surrogatepass")
+        self._decoder = codecs.getincrementaldecoder(encoding)(HALF_CHARACTERS)
 
     def _convert(self, chunk: bytes) -> bytes:
-        try:
-            return self._decoder.decode(chunk, final=not chunk).encode("utf-8", "surrogatepass")
-        except UnicodeDecodeError:  # half a character at the end, or one beyond Unicode's last
-            self._decoder.reset()
-            return b"\xff"
+        return self._decoder.decode(chunk, final=not chunk).encode("utf-8", "surrogatepass")
 
 
 class _LineFeeds(_Converted):

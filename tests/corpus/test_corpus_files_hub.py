@@ -64,6 +64,16 @@ def test_class_numbers_are_read_by_their_names(workspace, folder):
         build(workspace, **tree | {"name": "other"}, classes=["neutral", "entailment"])
 
 
+def test_names_that_do_not_fit_are_refused_and_minus_one_has_no_label(workspace, folder):
+    Path(folder, "README.md").write_text(GLUE.replace("not_entailment", "bad").replace("entailment", "good"))
+    write_tsv(Path(folder, "test.csv"), [HEADER, "question x,passage x,1", "question y,passage y,-1"])
+    tree = {"name": "hub", "kind": "hub", "path": folder, "columns": COLUMNS, "mining": {"enabled": False}}
+    with pytest.raises(UserError, match=r'has the classes good, bad, but good and bad are not among .*\{"good": CLASS'):
+        build(workspace, **tree)
+    manifest = build(workspace, **tree, labels={"good": "relevant", "bad": "not_relevant"})
+    assert [row["label"] for row in rows(workspace, manifest, "test")] == [0, None]
+
+
 def test_missing_column(workspace, folder):
     with pytest.raises(UserError, match="no column 'query'"):
         build(workspace, name="hub", kind="hub", path=folder, columns={"question": "query"})

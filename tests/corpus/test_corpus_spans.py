@@ -266,3 +266,22 @@ def test_squad_slices_have_their_published_counts(workspace) -> None:
     assert (second.rows("test"), impossible) == (6078, 3168)
     adversarial = spans(workspace, paths={"test": str(published_data("adversarial_squad", "AddSent.json.gz"))})
     assert adversarial.rows("test") == 3560 and adversarial.counts["rejected"] == {}
+
+
+def test_a_squad_file_in_utf16_and_an_array_of_questions_are_read(workspace, tmp_path) -> None:
+    path = Path(squad(tmp_path / "all.json", [question("a", "Zürich \U0001f600")]))
+    path.write_bytes(json.dumps(json.loads(path.read_text()), ensure_ascii=False).encode("utf-16"))
+    manifest = spans(workspace, paths={"train": str(path)})
+    (expected,) = rows(workspace, manifest, "train")
+    assert expected["answers"] == [{"start": CONTEXT.index("Zürich"), "text": "Zürich \U0001f600"}]
+    flat = {"id": "a", "title": "T", "context": CONTEXT, **question("a", "Zürich \U0001f600")}
+    array = tmp_path / "flat.json"
+    array.write_text(json.dumps([flat], indent=1), encoding="utf-8")
+    tree = {"paths": {"train": str(array)}, "columns": HF_COLUMNS}
+    with pytest.raises(
+        UserError, match=r"no SQuAD file: .* found a list; for an object per question, set corpus\.form"
+    ):
+        spans(workspace, **tree)
+    manifest = spans(workspace, **tree, format="jsonl")
+    (found,) = rows(workspace, manifest, "train")
+    assert {**found, "question_id": "a"} == {**expected, "question_id": "a"}

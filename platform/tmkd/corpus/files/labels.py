@@ -115,7 +115,7 @@ def _whole(text: str) -> str:
 
 def read_grade(value: Any) -> float | None:
     """Return a grade, or None where there is none. Raises `ValueError` with the reason otherwise."""
-    text = "" if value is None else str(value).strip()
+    text = "" if value is None else str(float(value) if isinstance(value, bool) else value).strip()
     if not text or text.lower() == "nan":
         return None
     try:

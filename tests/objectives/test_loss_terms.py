@@ -15,6 +15,11 @@ TEACHERS = {name: RNG.normal(size=(6, 3)) for name in HEADERS[1:]}
 LABELS = np.array([0, 2, 1, 1, 0, 2])
 
 
+def mse(student, teacher, rows):
+    """A loss that does not ask how its rows weigh."""
+    return soft_label_mse(student, teacher)
+
+
 def terms_of(rows=slice(None), weight=None, golden=LABELS, logits=LOGITS):
     weight = np.ones(6) if weight is None else np.asarray(weight)
     targets = Targets(
@@ -22,7 +27,7 @@ def terms_of(rows=slice(None), weight=None, golden=LABELS, logits=LOGITS):
         soft={name: torch.tensor(value[rows]) for name, value in TEACHERS.items()},
         weight=torch.tensor(weight[rows]),
     )
-    return weighted_terms({name: torch.tensor(value[rows]) for name, value in logits.items()}, targets, soft_label_mse)
+    return weighted_terms({name: torch.tensor(value[rows]) for name, value in logits.items()}, targets, mse)
 
 
 def l_g(rows) -> float:
@@ -50,7 +55,7 @@ def test_soft_is_the_mean_over_headers_of_eq_4_and_each_header_is_named() -> Non
 def test_headers_may_weigh_differently() -> None:
     targets = Targets(None, {name: torch.tensor(value) for name, value in TEACHERS.items()}, torch.ones(6))
     logits = {name: torch.tensor(value) for name, value in LOGITS.items()}
-    terms = weighted_terms(logits, targets, soft_label_mse, {"soft:a": 3.0, "soft:c": 0.0})
+    terms = weighted_terms(logits, targets, mse, {"soft:a": 3.0, "soft:c": 0.0})
     expected = (3 * l_si("soft:a", range(6)) + l_si("soft:b", range(6))) / 4
     assert terms["soft"].item() == pytest.approx(expected, rel=1e-12)
 
@@ -80,6 +85,19 @@ def test_rows_without_golden_label_add_to_the_soft_terms_only() -> None:
     assert terms["soft:a"].item() == pytest.approx(l_si("soft:a", range(6)), rel=1e-12)
 
 
+def test_every_term_sums_over_the_rows_that_have_its_label() -> None:
+    rows = {"golden": [0, 1, 4], "soft:a": [1, 2, 3, 4, 5], "soft:b": [], "soft:c": range(6)}
+    weights = {term: torch.tensor(np.isin(np.arange(6), list(some)).astype(float)) for term, some in rows.items()}
+    soft = {name: torch.tensor(value) for name, value in TEACHERS.items()}
+    targets = Targets(torch.tensor(LABELS), soft, torch.ones(6), weights=weights)
+    terms = weighted_terms({name: torch.tensor(value) for name, value in LOGITS.items()}, targets, mse)
+    assert terms["golden"].item() == pytest.approx(l_g(rows["golden"]), rel=1e-12)
+    each = [l_si(name, rows[name]) for name in TEACHERS]
+    assert [terms[name].item() for name in TEACHERS] == pytest.approx(each, rel=1e-12)
+    halved = weighted_terms({n: torch.tensor(v) for n, v in LOGITS.items()}, targets.scaled({"soft:a": 0.5}), mse)
+    assert halved["soft"].item() == pytest.approx((each[0] / 2 + each[2]) / 3, rel=1e-12)
+
+
 def test_terms_of_micro_batches_add_up_to_those_of_the_batch() -> None:
     parts = [terms_of(slice(start, stop)) for start, stop in ((0, 1), (1, 4), (4, 6))]
     for name, whole in terms_of().items():
@@ -94,6 +112,6 @@ def test_soft_labels_for_the_golden_header_are_a_soft_term() -> None:
     """A teacher that is warmed up has one header, which learns other teachers' soft labels first."""
     teacher = torch.tensor(TEACHERS["soft:a"])
     targets = Targets(golden=None, soft={"golden": teacher}, weight=torch.ones(6))
-    terms = weighted_terms({"golden": torch.tensor(LOGITS["soft:a"])}, targets, soft_label_mse)
+    terms = weighted_terms({"golden": torch.tensor(LOGITS["soft:a"])}, targets, mse)
     assert set(terms) == {"soft:golden", "soft"}
     assert terms["soft"].item() == pytest.approx(l_si("soft:a", range(6)), rel=1e-12)

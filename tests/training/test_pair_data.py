@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,10 +12,12 @@ import torch
 from transformers import AutoTokenizer
 
 from tiny_stages import NO_GOLDEN, NOT_SCORED, ROWS, make_world, signal, stage
+from tmkd.errors import UserError
 from tmkd.objectives import soft_label_mse
 from tmkd.soft_labels.calibration import Calibration
 from tmkd.soft_labels.golden import read_golden
 from tmkd.soft_labels.store import LabelStore
+from tmkd.training.learned import check_learned, count_learned
 from tmkd.training.pair_data import PairRows
 from tmkd.training.stage import Signal
 from tmkd.workspace import corpus_folder
@@ -73,27 +78,54 @@ def test_every_row_has_its_own_labels(world) -> None:
             assert micro.targets.golden[row] == golden
             np.testing.assert_array_equal(micro.targets.soft["soft:a"][row], a)
             np.testing.assert_array_equal(micro.targets.soft["soft:b"][row], np.nan_to_num(b))
-            assert micro.targets.weight[row] == float(golden >= 0 and np.isfinite(b).all())
+            has = {"golden": golden >= 0, "soft:a": True, "soft:b": np.isfinite(b).all()}
+            assert {term: float(weights[row]) for term, weights in micro.targets.weights.items()} == has
             seen += 1
     assert seen == 2 * ROWS
 
 
-def test_rows_without_a_label_that_the_stage_learns_from_have_no_weight(world) -> None:
-    def kept(**changes) -> int:
-        return int(sum(micro.targets.weight.sum() for micro in read(world, shards=1, **changes)))
+def test_every_header_learns_from_the_rows_that_have_its_own_label(world) -> None:
+    """A teacher that fails on a row takes it from its own header alone."""
+    (micro,) = read(world, shards=1, golden=True)
+    kept = {term: int(weights.sum()) for term, weights in micro.targets.weights.items()}
+    assert kept == {"golden": ROWS - len(NO_GOLDEN), "soft:a": ROWS, "soft:b": ROWS - len(NOT_SCORED)}
 
-    only_a = {"soft:a": signal("a")}
-    assert kept(signals=only_a) == ROWS
-    assert kept() == ROWS - len(NOT_SCORED)
-    assert kept(signals=only_a, golden=True) == ROWS - len(NO_GOLDEN)
-    assert kept(golden=True) == ROWS - len(set(NOT_SCORED) | set(NO_GOLDEN))
+
+def test_rows_are_counted_from_the_stores_as_they_are_read(world) -> None:
+    made = stage(world, "x", golden=True, signals={"soft:b": signal("b"), "soft:mean": signal("a", "b")})
+    rows = PairRows(made, world.workspace, AutoTokenizer.from_pretrained(world.base), window=1)
+    read_ = sum((Counter(rows.counts(np.array([[shard, r] for r in range(ROWS)]))) for shard in range(3)), Counter())
+    found = count_learned(made, world.workspace)
+    assert found.terms == read_ == {"golden": 3 * 17, "soft:b": 3 * 18, "soft:mean": 3 * 20}
+    assert found.teachers == {"b": 3 * 18, "a": 3 * 20} and found.rows == 3 * ROWS
+    assert count_learned(stage(world, "x", golden=True, signals={"soft:b": signal("b")}), world.workspace).rows == 57
+
+
+@pytest.mark.parametrize(
+    ("changes", "at_least", "words"),
+    [
+        ({"signals": {"soft:x": signal("silent")}}, 0.0, "teacher silent has scored 0 of 20 rows"),
+        ({"signals": {"soft:x": signal("a", "silent")}}, 0.0, "teacher silent has scored 0 of 20 rows"),
+        ({}, 0.95, "teacher b has scored 18 of 20 rows; training.min_scored asks each teacher for 95%"),
+        ({"split": "unjudged", "golden": True, "signals": {}}, 0.0, "no row has a label for golden"),
+        ({"shards": {}}, 0.0, "the split has no rows"),
+    ],
+)
+def test_a_stage_with_too_little_to_learn_from_is_refused(world, changes, at_least: float, words: str) -> None:
+    LabelStore(world.workspace, "tiny", "train", "silent").publish(
+        SHARD, ROWS + np.arange(ROWS), np.full((ROWS, 2), np.nan)
+    )
+    made = stage(world, "x", **{"shards": {SHARD: ROWS}, **changes})
+    with pytest.raises(UserError, match=re.escape(words)):
+        check_learned(made, world.workspace, at_least)
+    assert check_learned(stage(world, "x", golden=True), world.workspace, 0.9).terms["soft:b"] == 54
 
 
 def test_rows_that_only_fill_up_a_worker_s_share_keep_their_weight_of_0(world) -> None:
     rows = PairRows(stage(world, "x"), world.workspace, AutoTokenizer.from_pretrained(world.base), window=1)
     refs, weights = np.array([[0, row] for row in range(4)]), np.array([1, 0, 1, 0], np.float32)
     (micro,) = rows.micro_batches(refs, weights, 4)
-    assert micro.targets.weight.sum() == 2
+    assert micro.targets.weight.sum() == micro.targets.of("soft:a").sum() == 2
 
 
 def test_an_infinite_label_has_no_weight_and_harms_no_sum(world) -> None:
@@ -103,24 +135,27 @@ def test_an_infinite_label_has_no_weight_and_harms_no_sum(world) -> None:
     table = pa.table({"id": np.arange(ROWS), "logits": pa.FixedSizeListArray.from_arrays(values.reshape(-1), 2)})
     world.workspace.publish_table("soft_labels/tiny/train/foreign/part-00000.parquet", table)
     (micro,) = read(world, shards=1, signals={"soft:a": signal("foreign")})
-    assert int(micro.targets.weight.sum()) == ROWS - 1
-    assert (soft_label_mse(torch.zeros(ROWS, 2), micro.targets.soft["soft:a"]) * micro.targets.weight).sum() == 0
+    weights = micro.targets.of("soft:a")
+    assert int(weights.sum()) == ROWS - 1
+    assert (soft_label_mse(torch.zeros(ROWS, 2), micro.targets.soft["soft:a"]) * weights).sum() == 0
 
 
 def test_a_header_may_learn_the_mean_of_several_teachers(world) -> None:
     both = read(world, shards=1, signals={"soft:mean": signal("a", "b")})
     each = read(world, shards=1)
     for one, two in zip(both, each, strict=True):
-        usable = two.targets.weight == 1
+        scored = two.targets.of("soft:b") == 1
         mean = (two.targets.soft["soft:a"] + two.targets.soft["soft:b"]) / 2
-        torch.testing.assert_close(one.targets.soft["soft:mean"][usable], mean[usable])
+        mean[~scored] = two.targets.soft["soft:a"][~scored]  # of those that scored the row
+        torch.testing.assert_close(one.targets.soft["soft:mean"], mean)
+        assert bool((one.targets.of("soft:mean") == 1).all()) and int((~scored).sum()) == len(NOT_SCORED)
 
 
 def test_a_mean_may_be_weighted_and_its_teachers_divided_by_their_temperatures(world) -> None:
     cooled = Calibration(scale=0.5, source="temperature")
     weighted = Signal(("a", "b"), (cooled, None), "w", shares=(0.75, 0.25))
     (one,), (two,) = read(world, shards=1, signals={"soft:mean": weighted}), read(world, shards=1)
-    usable = two.targets.weight == 1
+    usable = two.targets.of("soft:b") == 1
     mean = 0.75 * 0.5 * two.targets.soft["soft:a"] + 0.25 * two.targets.soft["soft:b"]
     torch.testing.assert_close(one.targets.soft["soft:mean"][usable], mean[usable])
 

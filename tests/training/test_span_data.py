@@ -17,6 +17,7 @@ from tmkd.tasks.attention_maps import AttentionMaps
 from tmkd.tasks.span_logits import SpanLogits
 from tmkd.tasks.tokens import TokenCache, vocabulary_fingerprint
 from tmkd.training.config import Schedule
+from tmkd.training.learned import count_learned
 from tmkd.training.span_data import SpanRows
 from tmkd.training.stage import Reading, Signal, Stage
 from tmkd.workspace import Workspace, corpus_folder
@@ -58,7 +59,7 @@ def read(workspace, reading: Reading, tokenizer=None, **more):
     rows = SpanRows(stage(reading, **more), workspace, tokenizer or bert_tokenizer(), 1)
     refs = np.array([[0, row] for row in range(4)])
     batches = [next(rows.micro_batches(refs[row : row + 1], np.ones(1, np.float32), 1)) for row in range(4)]
-    return rows.usable(refs), batches
+    return rows.present(refs).all(axis=1), batches
 
 
 def label(workspace, name: str, tokenizer, peaks: list[tuple[str, str]]) -> None:
@@ -200,6 +201,8 @@ def test_attention_lands_on_the_question_s_words_from_the_window_s(workspace) ->
     maps = look(workspace, bert_tokenizer())
     usable, batches = read(workspace, LOOKS)
     assert usable.tolist() == [1, 1, 0, 0]
+    counted = count_learned(stage(LOOKS, golden=False), workspace)
+    assert counted.terms == counted.teachers == {"attention": 3} and counted.rows == 3
     for row, batch in enumerate(batches[:2]):
         targets, ids = batch.targets, batch.inputs["input_ids"][0]
         assert bert_tokenizer().decode(ids[targets.question[0]]) == ROWS[row][0]
@@ -217,13 +220,35 @@ def test_attention_in_another_tokenizer_s_tokens_is_refused(workspace) -> None:
         read(workspace, LOOKS, tokenizer=bpe_tokenizer(roberta=True))
 
 
+def silence(workspace, name: str, row: int) -> None:
+    """Take a reader's score of a row away."""
+    store = LabelStore(workspace, "c", "train", name)
+    ids, labels = store.read_spans(SHARD)
+    labels.null[row] = np.nan
+    store.publish(SHARD, ids, labels)
+
+
+def test_a_reader_that_could_not_score_a_row_takes_it_from_its_own_header_alone(workspace) -> None:
+    for name in "ab":
+        label(workspace, name, bert_tokenizer(), PEAKS)
+    silence(workspace, "b", 1)
+    signals = {f"soft:{name}": Signal((name,), (None,), "i") for name in "ab"}
+    both = Signal(("a", "b"), (None, None), "i")
+    made = stage(Reading(8, 10, confusing=both), signals=signals | {"golden": both})
+    rows = SpanRows(made, workspace, bert_tokenizer(), 1)
+    refs = np.array([[0, row] for row in range(4)])
+    assert made.terms == ["golden", "answer", "soft:a", "soft:b", "soft:golden"]
+    assert rows.present(refs).tolist() == [[1, 1, 1, 1, 1], [1, 1, 1, 0, 1], [0, 0, 1, 1, 1], [0, 0, 1, 1, 1]]
+    found = count_learned(made, workspace)
+    assert found.terms == rows.counts(refs) and found.teachers == {"a": 4, "b": 3} and found.rows == 4
+    batch = next(rows.micro_batches(refs[1:2], np.ones(1, np.float32), 1))
+    torch.testing.assert_close(batch.targets.soft["golden"], batch.targets.soft["soft:a"])  # the mean of one
+
+
 @pytest.mark.parametrize("unanswerable", [False, True])
 def test_rows_that_a_reader_could_not_score_are_not_used(workspace, unanswerable: bool) -> None:
     label(workspace, "a", bert_tokenizer(), PEAKS)
-    store = LabelStore(workspace, "c", "train", "a")
-    ids, labels = store.read_spans(SHARD)
-    labels.null[0] = np.nan
-    store.publish(SHARD, ids, labels)
+    silence(workspace, "a", 0)
     reading = Reading(8, 10, unanswerable)
     usable, batches = read(workspace, reading, signals={"golden": Signal(("a",), (None,), "i")}, golden=False)
     assert usable.tolist() == [0, 1, 1, 1]

@@ -71,6 +71,20 @@ def test_without_a_labelled_split_or_when_switched_off_nothing_is_measured(world
     assert Validation.of(judged, world.workspace, tokenizer, engine_config(validations=0)) is None
 
 
+def test_where_nothing_is_judged_nothing_is_measured(world) -> None:
+    """Not an accuracy of 0."""
+    targets = SpanTargets(torch.tensor([[-1, -1]]), None, {}, torch.ones(1, 3).bool(), torch.zeros(1))
+    validation = Validation([MicroBatch({}, targets)], ["golden"], 1, judge_spans)
+    assert validation.measure(lambda inputs: {"golden": torch.zeros(1, 3, 2)}, "cpu") == {}
+
+
+def test_unjudged_rows_are_passed_over_until_enough_judged_ones_are_found(world, monkeypatch) -> None:
+    monkeypatch.setattr("tmkd.training.validation.MAX_ROWS", 18)  # a shard has 17 judged rows of 20
+    made = stage(world, "x", validation=world.shards)
+    validation = Validation.of(made, world.workspace, build(made, world.workspace)[1], engine_config())
+    assert sum(int((micro.targets.golden >= 0).sum()) for micro in validation.micro_batches) == 18
+
+
 @pytest.mark.parametrize("times", [1, 3, 4])
 @pytest.mark.parametrize("steps", [4, 6, 11, 100, 282])
 def test_it_is_measured_as_often_as_asked_evenly_and_at_the_end(steps: int, times: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
@@ -12,14 +12,15 @@ from tmkd.objectives.answer_margin import answer_margin
 from tmkd.objectives.attention_mse import attention_mse, question_attention
 from tmkd.objectives.span_cross_entropy import span_cross_entropy
 from tmkd.objectives.span_kl import span_kl
+from tmkd.objectives.weighed import GOLDEN, Weighed, soft_term
 
-GOLDEN = "golden"
+ANSWER = "answer"
 ATTENTION = "attention"
 """Beside the headers' logits: the last layer's self-attention, float [B, H, L, L]."""
 
 
 @dataclass(frozen=True)
-class SpanTargets:
+class SpanTargets(Weighed):
     """What a micro-batch is to learn; places are those of the model's input.
 
     Attributes:
@@ -30,6 +31,8 @@ class SpanTargets:
         weight: float [B]; 0 for rows that only fill up a batch.
         context, question: bool [B, L], tokens of either text, or None without an attention term.
         attention: float [B, L, L], the readers' mean: rows of the context's tokens over the question's; else 0.
+        weights: term (``golden``, ``answer``, ``soft:NAME``, ``attention``) -> float [B]; 0 for padding rows and where
+            its label is missing.
     """
 
     golden: Tensor | None
@@ -40,6 +43,7 @@ class SpanTargets:
     context: Tensor | None = None
     question: Tensor | None = None
     attention: Tensor | None = None
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
 
     def to(self, device: str) -> SpanTargets:
         """Return the same targets on ``device``."""
@@ -56,6 +60,7 @@ class SpanTargets:
             moved(self.context),
             moved(self.question),
             moved(self.attention),
+            {term: value.to(device) for term, value in self.weights.items()},
         )
 
 
@@ -74,20 +79,20 @@ def span_terms(logits: Mapping[str, Tensor], targets: SpanTargets, temperature: 
     terms: dict[str, Tensor] = {}
     if targets.golden is not None:
         start, end = _within(logits[GOLDEN], targets.allowed)
-        terms["golden"] = (span_cross_entropy(start, end, targets.golden) * targets.weight).sum()
+        terms["golden"] = (span_cross_entropy(start, end, targets.golden) * targets.of(GOLDEN)).sum()
         if targets.confusing is not None:
             start, end = logits[GOLDEN].unbind(dim=-1)
             margin = answer_margin(start, end, targets.golden, targets.confusing)
-            terms["answer"] = (margin * targets.weight).sum()
+            terms[ANSWER] = (margin * targets.of(ANSWER)).sum()
     for header, teacher in targets.soft.items():
         start, end = _within(logits[header], targets.allowed)
         rows = span_kl(start, teacher[..., 0], temperature) + span_kl(end, teacher[..., 1], temperature)
-        terms[header if header != GOLDEN else "soft:golden"] = (rows * targets.weight).sum()
+        terms[soft_term(header)] = (rows * targets.of(soft_term(header))).sum()
     if targets.soft:
         terms["soft"] = torch.stack([v for k, v in terms.items() if k.startswith("soft:")]).mean()
     if targets.attention is not None and targets.context is not None and targets.question is not None:
         looks = question_attention(logits[ATTENTION].float(), targets.context, targets.question)  # [B, L, L]
-        terms["attention"] = (attention_mse(looks, targets.attention) * targets.weight).sum()
+        terms[ATTENTION] = (attention_mse(looks, targets.attention) * targets.of(ATTENTION)).sum()
     return terms
 
 

@@ -41,6 +41,7 @@ class Context:
         command: that started this job.
         is_miniature: whether random models stand for the recipe's.
         log: of the steps, for the summary table.
+        learned: stage -> its note, for the summary of rows by header.
     """
 
     recipe: Recipe
@@ -53,6 +54,7 @@ class Context:
     command: str = ""
     is_miniature: bool = False
     log: list[StepRecord] = field(default_factory=list)
+    learned: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def caveats(self) -> list[str]:
@@ -95,5 +97,12 @@ class Context:
         rows: list[list[Any]] = [[r.step, r.state, f"{r.seconds:.1f}", r.where] for r in self.log]
         rows.append(["sum", "", f"{sum(record.seconds for record in self.log):.1f}", ""])
         show_table("What was done", ["step", "state", "seconds", "where"], rows)
+        counts = [
+            [stage, header, f"{rows:,}", f"{found['rows_of_stage']:,}"]
+            for stage, found in self.learned.items()
+            for header, rows in found.get("rows_by_header", {}).items()
+        ]
+        if counts:
+            show_table("Rows learned from", ["stage", "header", "rows", "of"], counts)
         if next_command:
             note(f"next: {next_command}")

@@ -118,7 +118,8 @@ def _report(
     notes = _notes(context, corpus, split, tried)
     brought = _contributions(context, split)
     notes += [each.says() + "." for each in brought] + _temperatures(context, corpus)
-    curve = curves.draw(_curves(tried), "golden labels alone", "validation accuracy") if tried else None
+    drawn = _curves(tried)
+    curve = curves.draw(drawn, "golden labels alone", "validation accuracy") if drawn else None
     result = report.publish(
         context.workspace, context.recipe.run_name, rows, path, intervals, [*notes, *context.caveats], curve
     )
@@ -198,10 +199,16 @@ def _notes(context: Context, corpus: CorpusManifest, split: Split, tried: list[d
     if tried:
         steps = tried[0]["steps"]
         settings = "; ".join(
-            f"rate {t['learning_rate']:g}, warm-up {t['warmup_ratio']:g}: {t['validation_accuracy']:.3f}" for t in tried
+            f"rate {t['learning_rate']:g}, warm-up {t['warmup_ratio']:g}: {_figure(t['validation_accuracy'])}"
+            for t in tried
         )
         notes.append(f"Baseline: {steps} steps on golden labels alone; validation accuracy by setting: {settings}.")
     return notes
+
+
+def _figure(value: float | None) -> str:
+    """Return a measure as it is shown; a dash where nothing was measured."""
+    return "–" if value is None else f"{value:.3f}"
 
 
 def _ranking_note(split: Split) -> str:
@@ -222,6 +229,7 @@ def _curves(tried: list[dict[str, Any]]) -> dict[str, list[tuple[int, float]]]:
     return {
         f"rate {t['learning_rate']:g}, warm-up {t['warmup_ratio']:g}": [(int(s), float(v)) for s, v in t["curve"]]
         for t in tried
+        if t["curve"]
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace
@@ -22,6 +23,15 @@ def refuse(stage: Stage, name: str, value: float) -> None:
         raise DivergedError(
             f"{WORD}{name} of stage {stage.name} is {value}; its learning rate rises to "
             f"{stage.schedule.learning_rate:g}, and a lower one or a longer warm-up would be right"
+        )
+
+
+def refuse_untaught(stage: Stage, terms: Sequence[str]) -> None:
+    """Raise `DivergedError` if there are ``terms`` that have met no row with their label in any step of a stage."""
+    if terms:
+        raise DivergedError(
+            f"{WORD}{' and '.join(terms)} of stage {stage.name} met no row with a label in {stage.steps:,} steps; give "
+            "it more labels or more steps, or leave it out of the recipe"
         )
 
 

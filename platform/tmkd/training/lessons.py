@@ -55,9 +55,9 @@ def judge_spans(logits: Tensor, targets: Any) -> tuple[Tensor, Tensor]:
 
 
 def _pair_terms(logits: Mapping[str, Tensor], targets: Any, stage: Stage) -> dict[str, Tensor]:
-    def soft_loss(student: Tensor, teacher: Tensor) -> Tensor:
+    def soft_loss(student: Tensor, teacher: Tensor, rows: Tensor) -> Tensor:
         objective = SOFT_OBJECTIVES[stage.soft_objective]
-        return objective.loss(student, teacher, targets.question, targets.weight, stage.temperature)
+        return objective.loss(student, teacher, targets.question, rows, stage.temperature)
 
     weights = {header: signal.weight for header, signal in stage.signals.items()}
     return weighted_terms(logits, targets, soft_loss, weights)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +19,7 @@ from tmkd.runtimes.allocator import keep_freed_memory
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
 from tmkd.training import checkpoints, divergence, engine, publish
 from tmkd.training.divergence import DivergedError
+from tmkd.training.learned import Learned, count_learned
 from tmkd.training.lessons import LESSONS
 from tmkd.training.model import HeadersOf, build
 from tmkd.training.notices import Notices
@@ -29,6 +30,8 @@ from tmkd.training.stage import Stage
 from tmkd.training.validation import Validation
 
 History = dict[str, list[list[float]]]
+SOFT = "soft:"
+"""Start of the names of the headers' own soft terms."""
 
 
 def train_stages(plan: Plan, threads: int) -> None:
@@ -92,12 +95,13 @@ class StageRun:
         self.validation = Validation.of(stage, plan.workspace, self.tokenizer, plan.engine)
         self.post = progress_poster(plan.progress, plan.part) if self.rank == 0 else lambda done, total: None
         self._sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
+        self._counted: Counter[str] = Counter()  # term -> steps since the last point in which it had rows
         self.go_on(0, {})
 
     def go_on(self, step: int, history: History) -> None:
         """Start behind ``step`` steps that were taken before; to be called before `steps`."""
         self.first_step, self.history = step, history
-        self._since, self._started = step, time.monotonic()
+        self._started = time.monotonic()
 
     @property
     def key(self) -> str:
@@ -126,14 +130,21 @@ class StageRun:
             yield done
 
     def _step(self, step: int, refs: Any) -> None:
-        """One optimiser step on a global batch: sum over rows ÷ rows of the whole step, however it is cut."""
+        """One optimiser step on a global batch, however it is cut.
+
+        Every term is the sum over its rows ÷ its rows of the whole step: those that have its label. A term without any
+        adds nothing to the step.
+        """
         torch.manual_seed((self.stage.seed * 1_000_003 + step) * 1_009 + self.rank)  # dropout: same again on resume
         self.engine.train()
-        total = max(float(self.rows.usable(refs).sum()), 1.0)
+        counts = self.rows.counts(refs)
+        total = max(*counts.values(), 1.0)
+        factors = {term: total / count for term, count in counts.items() if count}  # 1 where no label is missing
+        self._counted.update(term for term, count in _with_sums(counts).items() if count)
         micro_batches = self.rows.parts(refs, self.rank, self.world, self.plan.engine.micro_batch)
         for index, micro in enumerate(micro_batches):
             self.engine.set_gradient_accumulation_boundary(index == len(micro_batches) - 1)
-            terms = self._terms(micro)
+            terms = self._terms(micro, factors)
             loss = combine(terms, self.stage.weights) * (self.world / total)  # the all-reduce averages over workers
             self.engine.backward(loss, scale_wrt_gas=False)
             for name, value in terms.items():
@@ -141,23 +152,27 @@ class StageRun:
             self._sums["loss"] += loss.detach() / self.world
         self.engine.step()
 
-    def _terms(self, micro: MicroBatch) -> Mapping[str, Tensor]:
+    def _terms(self, micro: MicroBatch, factors: Mapping[str, float]) -> Mapping[str, Tensor]:
         inputs = {name: value.to(self.device) for name, value in micro.inputs.items()}
         logits = self.engine(inputs)
-        return self.lesson.terms(logits, micro.targets.to(self.device), self.stage)
+        return self.lesson.terms(logits, micro.targets.scaled(factors).to(self.device), self.stage)
 
     def _log(self, done: int) -> None:
-        """Move the means since the last point to the history; the only place that waits for the device."""
-        count = max(done - self._since, 1)
+        """Move the means since the last point to the history; the only place that waits for the device.
+
+        A term that has had no row since then gets no point.
+        """
         for name, value in self._sums.items():
             if self.world > 1:
                 torch.distributed.all_reduce(value)
-            self.history.setdefault(name, []).append([done, float(value) / count])
+            if steps := self._counted[name]:
+                self.history.setdefault(name, []).append([done, float(value) / steps])
         for name in self._sums:
-            divergence.refuse(self.stage, name, self.history[name][-1][1])
+            if self._counted[name]:
+                divergence.refuse(self.stage, name, self.history[name][-1][1])
         self.history.setdefault("learning_rate", []).append([done, float(self.engine.get_lr()[0])])
         self._sums.clear()
-        self._since = done
+        self._counted.clear()
 
     def _validate(self, done: int) -> None:
         assert self.validation is not None
@@ -174,23 +189,37 @@ class StageRun:
             run.metrics({f"{self.stage.name}/{name}": value for name, value in points.items()}, step=done)
 
     def finish(self) -> None:
-        """Publish the model, after the last step. Raises `DivergedError` if a weight is no number."""
+        """Publish the model, after the last step.
+
+        Raises:
+            DivergedError: if a weight is no number, or a term has never met a row with its label.
+        """
+        divergence.refuse_untaught(self.stage, [term for term in self.stage.terms if not self.history.get(term)])
         model: PreTrainedModel = self.model
         note = self._note(time.monotonic() - self._started)
         publish.publish(self.stage, self.plan, model, self.tokenizer, self.rank, note)
 
     def _note(self, seconds: float) -> dict[str, Any]:
-        steps = max(self.stage.steps - self.first_step, 1)
+        steps = self.stage.steps - self.first_step  # of this process; none if it was killed after the last one
+        learned = count_learned(self.stage, self.plan.workspace) if self.rank == 0 else Learned()  # rank 0 writes it
         return {
             "identity": self.stage.identity(),
             "stage": self.stage.name,
             "steps": self.stage.steps,
             "resumed_at": self.first_step,
-            "rows": self.stage.rows,
+            "rows": learned.rows,
+            "rows_of_stage": self.stage.rows,
+            "rows_by_header": dict(learned.terms),
             "seconds": seconds,
-            "steps_per_second": steps / max(seconds, 1e-9),
+            "steps_per_second": steps / max(seconds, 1e-9) if steps else None,
             "headers_started_anew": self.anew,
             "workers": self.world,
             "remarks": self.rows.remarks,
             "history": self.history,
         }
+
+
+def _with_sums(counts: Mapping[str, float]) -> dict[str, float]:
+    """Add the terms that are made of others, which have rows where any of those has."""
+    soft = [count for term, count in counts.items() if term.startswith(SOFT)]
+    return {**counts, **({"soft": max(soft)} if soft else {}), "loss": max(counts.values())}

@@ -13,6 +13,7 @@ import torch
 from tmkd.objectives import Targets
 from tmkd.soft_labels.calibration import to_class_logits
 from tmkd.soft_labels.join import join_shard
+from tmkd.soft_labels.mean import mean_of_scored
 from tmkd.soft_labels.store import LabelStore
 from tmkd.tasks.features import Ragged
 from tmkd.training.order import Groups, RowRefs, group_numbers, whole_groups
@@ -30,7 +31,7 @@ class ShardRows:
         question, passage: tokens of the n rows.
         golden: int64 [n], -1 where there is none.
         soft: header -> float32 [n, C] class logits.
-        usable: float32 [n], 0 where a label that the stage learns from is missing.
+        present: float32 [n, T], 1 where the row has the label of a term of the stage.
         group: int64 [n], the same number for candidates of one question; all 0 where nobody compares them.
     """
 
@@ -38,7 +39,7 @@ class ShardRows:
     passage: Ragged
     golden: npt.NDArray[np.int64]
     soft: dict[str, FloatArray]
-    usable: FloatArray
+    present: FloatArray
     group: npt.NDArray[np.int64]
 
 
@@ -81,7 +82,7 @@ class PairRows(Rows[ShardRows]):
             header: np.stack([shard.soft[header][row] for shard, row in zip(shards, rows, strict=True)])
             for header in self.stage.signals
         }
-        weights = weights * np.array([s.usable[r] for s, r in zip(shards, rows, strict=True)], dtype=np.float32)
+        present = self.present(refs)
         order = np.argsort(self.features.lengths(question, passage), kind="stable")
         for start in range(0, len(order), size):
             picked = order[start : start + size]
@@ -93,6 +94,7 @@ class PairRows(Rows[ShardRows]):
                     soft={header: torch.from_numpy(value[picked]) for header, value in soft.items()},
                     weight=torch.from_numpy(weights[picked]),
                     question=None if number is None else torch.from_numpy(number[picked]),
+                    weights=self.weights(weights[picked], present[picked]),
                 ),
             )
 
@@ -105,14 +107,13 @@ class PairRows(Rows[ShardRows]):
         _, passage = self.tokens.read(stage.split, shard, "passage")
         soft = {header: self._mean(joined.logits, header) for header in stage.signals}
         golden = joined.labels
-        usable = golden >= 0 if stage.golden else np.ones(len(golden), dtype=bool)
-        for logits in soft.values():
-            usable &= np.isfinite(logits).all(axis=1)
+        present: list[npt.NDArray[np.bool_]] = [golden >= 0] if stage.golden else []
+        present += [np.asarray(np.isfinite(logits).all(axis=1)) for logits in soft.values()]
         clean = {
             header: np.nan_to_num(logits, posinf=0.0, neginf=0.0).astype(np.float32) for header, logits in soft.items()
         }
         group = self._questions(shard) if stage.compares else np.zeros(len(golden), dtype=np.int64)
-        return ShardRows(question, passage, golden, clean, usable.astype(np.float32), group)
+        return ShardRows(question, passage, golden, clean, np.stack(present, axis=1).astype(np.float32), group)
 
     def _questions(self, shard: str) -> npt.NDArray[np.int64]:
         path = f"{corpus_folder(self.stage.corpus, self.stage.split)}/{shard}"
@@ -126,4 +127,4 @@ class PairRows(Rows[ShardRows]):
             to_class_logits(logits[teacher], calibration, len(self.stage.classes))
             for teacher, calibration in zip(signal.teachers, signal.calibrations, strict=True)
         ]
-        return np.average(each, axis=0, weights=signal.shares or None).astype(np.float32)
+        return mean_of_scored(each, signal.shares)

@@ -75,7 +75,7 @@ tags: [tmkd, knowledge-distillation]
 ---
 # {stage.output}
 
-Made by the stage `{stage.name}` on the corpus `{stage.corpus}` (split `{stage.split}`, {stage.rows:,} rows,
+Made by the stage `{stage.name}` on the corpus `{stage.corpus}` (split `{stage.split}`, {note["rows"]:,} rows,
 {note["steps"]:,} optimiser steps). It reads up to {stage.max_length} tokens at a time. Headers: {headers}.{classes}
 
 Accuracy on the validation split at the end: {shown}.

@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
@@ -27,8 +28,8 @@ class ShardInMemory(Protocol):
     """One shard's rows."""
 
     @property
-    def usable(self) -> FloatArray:
-        """float32 [n], 0 where a label that the stage learns from is missing."""
+    def present(self) -> FloatArray:
+        """float32 [n, T]: 1 where the row has the label of a term, in the order of `Stage.terms`; else 0."""
 
 
 Shard = TypeVar("Shard", bound=ShardInMemory)
@@ -80,9 +81,21 @@ class Rows(ABC, Generic[Shard]):
     def micro_batches(self, refs: RowRefs, weights: FloatArray, size: int) -> Iterator[MicroBatch]:
         """Cut a worker's rows into micro-batches of at most ``size``, like lengths together."""
 
-    def usable(self, refs: RowRefs) -> FloatArray:
-        """Return float32 [B]: 1 for rows with every label that the stage needs, else 0."""
-        return np.array([self._shard(int(shard)).usable[row] for shard, row in refs], dtype=np.float32)
+    def present(self, refs: RowRefs) -> FloatArray:
+        """Return float32 [B, T]: 1 where a row has the label of a term (`Stage.terms`), else 0."""
+        return np.array([self._shard(int(shard)).present[row] for shard, row in refs], dtype=np.float32)
+
+    def counts(self, refs: RowRefs) -> dict[str, float]:
+        """Return term -> how many of some rows it learns from."""
+        return dict(zip(self.stage.terms, self.present(refs).sum(axis=0).tolist(), strict=True))
+
+    def learnable(self, shard: int) -> npt.NDArray[np.int64]:
+        """Return the rows of a shard that any term learns from, in order."""
+        return np.flatnonzero(self._shard(shard).present.any(axis=1))
+
+    def weights(self, padding: FloatArray, present: FloatArray) -> dict[str, Tensor]:
+        """Return term -> weights of some rows, float [B], of their padding weights [B] and `present` [B, T]."""
+        return {term: torch.from_numpy(padding * present[:, place]) for place, term in enumerate(self.stage.terms)}
 
 
 def gather(columns: Sequence[Ragged], rows: Sequence[int]) -> Ragged:

@@ -8,8 +8,10 @@ from typing import Any
 import ray
 
 from tmkd.cluster import setup_worker, users_mistake, watch_progress
+from tmkd.errors import UserError
 from tmkd.training import divergence
 from tmkd.training.config import EngineConfig
+from tmkd.training.learned import check_learned
 from tmkd.training.plan import finished
 from tmkd.training.run import train, worker_resources
 from tmkd.training.stage import Stage
@@ -45,14 +47,15 @@ def train_side_by_side(
     def is_done(unit: Unit) -> bool:
         return all(finished(workspace, stage) is not None for stage in _stages(unit))
 
+    failed = _refused(chains, config, workspace)
+    chains = [chain for chain in chains if chain[-1].output not in failed]
     # Dealt out before what is finished is left out: a call that was killed left its state under the names of its units.
     waiting = [unit for unit in _dealt(_groups(chains), UNITS_PER_LANE * lanes(alone)) if not is_done(unit)]
     if not waiting:
-        return {}
+        return failed
     steps = float(sum(stage.steps for unit in waiting for stage in _stages(unit)))
     task = f"{run}/side by side"
     remote: Any = ray.remote(num_cpus=0, max_retries=0)(_train_group)
-    failed: dict[str, str] = {}
     running: dict[Any, Unit] = {}
     with watch_progress(task, label, steps, "steps"):
         while waiting or running:
@@ -70,6 +73,19 @@ def train_side_by_side(
             if not smaller:
                 failed |= {chain[-1].output: str(reason) for chain in left}
     return failed
+
+
+def _refused(chains: Sequence[Chain], config: EngineConfig, workspace: Workspace) -> dict[str, str]:
+    """Return the last outputs of chains with a stage that has too little to learn from -> why."""
+    faults: dict[str, str] = {}
+    for stage in _stages(chains):
+        try:
+            if finished(workspace, stage) is None:
+                check_learned(stage, workspace, config.min_scored)
+        except UserError as error:
+            faults[stage.output] = str(error)
+    found = {chain[-1].output: [faults[s.output] for s in chain if s.output in faults] for chain in chains}
+    return {output: reasons[0] for output, reasons in found.items() if reasons}
 
 
 def _diverged(left: Unit, workspace: Workspace) -> dict[str, str]:

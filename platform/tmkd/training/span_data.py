@@ -10,7 +10,8 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from tmkd.objectives.span_terms import SpanTargets
+from tmkd.objectives.span_terms import ANSWER, ATTENTION, SpanTargets
+from tmkd.objectives.weighed import GOLDEN
 from tmkd.soft_labels.golden import golden_path, read_answers
 from tmkd.soft_labels.join import check_ids
 from tmkd.tasks.features import Ragged
@@ -18,6 +19,7 @@ from tmkd.tasks.span_confusion import confusing_answer
 from tmkd.tasks.span_mean import mean_logits
 from tmkd.tasks.span_projection import Grid
 from tmkd.tasks.windows import window_around, windows
+from tmkd.training.learned import signals_of
 from tmkd.training.order import RowRefs
 from tmkd.training.rows import MicroBatch, Rows, gather
 from tmkd.training.span_signals import Said, maps_of, readers_of
@@ -56,12 +58,12 @@ class SpanRow:
 
 @dataclass(frozen=True)
 class SpanShard:
-    """One shard in memory: tokens of the n rows, what each teaches, and whether it can be used."""
+    """One shard in memory: tokens of the n rows, what each teaches, and which terms have its label, float32 [n, T]."""
 
     question: Ragged
     context: Ragged
     rows: list[SpanRow]
-    usable: FloatArray
+    present: FloatArray
 
 
 class SpanRows(Rows[SpanShard]):
@@ -86,15 +88,18 @@ class SpanRows(Rows[SpanShard]):
         rows = [shard.rows[place] for shard, place in zip(shards, places, strict=True)]
         question = gather([shard.question for shard in shards], places)
         context = gather([shard.context for shard in shards], places)  # already cut to its window
-        weights = weights * np.array([s.usable[p] for s, p in zip(shards, places, strict=True)], dtype=np.float32)
+        present = self.present(refs)
         order = np.argsort(self.features.lengths(question, context), kind="stable")
         for start in range(0, len(order), size):
             picked = order[start : start + size]
             inputs = self.features.batch(picked, question, context)
-            targets = self._targets([rows[index] for index in picked], inputs["input_ids"].shape[1], weights[picked])
+            length, some = inputs["input_ids"].shape[1], weights[picked]
+            targets = self._targets([rows[i] for i in picked], length, some, self.weights(some, present[picked]))
             yield MicroBatch({name: torch.from_numpy(value) for name, value in inputs.items()}, targets)
 
-    def _targets(self, rows: Sequence[SpanRow], length: int, weights: FloatArray) -> SpanTargets:
+    def _targets(
+        self, rows: Sequence[SpanRow], length: int, padding: FloatArray, weights: Mapping[str, torch.Tensor]
+    ) -> SpanTargets:
         allowed = np.zeros((len(rows), length), dtype=bool)
         soft = {header: np.full((len(rows), length, 2), -np.inf, np.float32) for header in self.stage.signals}
         for index, row in enumerate(rows):
@@ -110,7 +115,8 @@ class SpanRows(Rows[SpanShard]):
             confusing=torch.tensor([row.confusing for row in rows]) if self.reading.confusing else None,
             soft={header: torch.from_numpy(values) for header, values in soft.items()},
             allowed=torch.from_numpy(allowed),
-            weight=torch.from_numpy(weights),
+            weight=torch.from_numpy(padding),
+            weights=weights,
             **(_looks(rows, length, len(self.template.parts[0])) if self.reading.attention else {}),
         )
 
@@ -127,7 +133,7 @@ class SpanRows(Rows[SpanShard]):
         texts = self._texts(shard) if self.reading.confusing else [""] * len(ids)
         maps = maps_of(stage, self.workspace, self.tokens.folder, shard, ids) if self.reading.attention else None
         asked = _cut(question, [(0, min(n, self.reading.max_question_tokens)) for n in question.lengths])
-        rows, usable = [], []
+        rows, present = [], []
         for row in range(len(ids)):
             grid = Grid(starts.row(row).astype(np.int64), ends.row(row).astype(np.int64))
             says = {name: reader.on(row, grid) for name, reader in readers.items()}
@@ -135,10 +141,10 @@ class SpanRows(Rows[SpanShard]):
             if maps is not None:
                 found = replace(found, attention=maps.row(row)[slice(*found.window)])
             rows.append(found)
-            usable.append(self._is_usable(found, says))
+            present.append(self._present(found, says))
         if stage.golden and stage.split != "validation":  # where nothing is learned anyway
             self._count_misfits(shard, [row for row, golden in zip(rows, judged, strict=True) if golden])
-        return SpanShard(asked, _cut(context, [row.window for row in rows]), rows, np.array(usable, dtype=np.float32))
+        return SpanShard(asked, _cut(context, [row.window for row in rows]), rows, np.array(present, dtype=np.float32))
 
     def _count_misfits(self, shard: str, answered: Sequence[SpanRow]) -> None:
         """Remark, once every shard has been read, of golden answers that are in no window: nobody learns them."""
@@ -174,20 +180,31 @@ class SpanRows(Rows[SpanShard]):
         )  # fmt: skip
 
     def _mean(self, header: str, says: Mapping[str, Said], start: int, stop: int) -> tuple[FloatArray, FloatArray]:
-        """Return logits [window, 2], and [2] of no answer, of the readers that a header learns from, together."""
+        """Return logits [window, 2], and [2] of no answer: the mean of a header's readers that could read the context.
+
+        Zeros where none could; such a row has no weight, but must not be NaN either.
+        """
+        teachers = self.stage.signals[header].teachers
         each = []
-        for teacher in self.stage.signals[header].teachers:
-            said = says[teacher]
-            of_none = said.null / 2 if said.scored else 0.0  # a row that counts for nothing must not be NaN either
+        for said in [says[name] for name in teachers if says[name].scored] or [says[teachers[0]]]:
+            of_none = said.null / 2 if said.scored else 0.0
             tokens, null = said.tokens[start:stop], np.full((1, 2), of_none, np.float32)
             each.append(np.concatenate([tokens, null if self.reading.unanswerable else null[:0]]))
         mean, inside = mean_logits(each, self.reading.temperature), stop - start
         return mean[:inside], mean[inside] if self.reading.unanswerable else np.full(2, -np.inf, np.float32)
 
-    def _is_usable(self, row: SpanRow, says: Mapping[str, Said]) -> bool:
-        golden = not self.stage.golden or row.golden != NOWHERE
-        looked = row.attention is None or row.attention.shape == (row.window[1] - row.window[0], row.asked)
-        return golden and looked and all(said.scored for said in says.values())
+    def _present(self, row: SpanRow, says: Mapping[str, Said]) -> list[bool]:
+        """Tell of each term of the stage whether a row has its label."""
+        looked = row.attention is not None and row.attention.shape == (row.window[1] - row.window[0], row.asked)
+        own, read = {GOLDEN: row.golden != NOWHERE, ATTENTION: looked}, signals_of(self.stage)
+
+        def has(term: str) -> bool:
+            if term in own:
+                return own[term]
+            is_read = any(says[name].scored for name in read[term].voters)
+            return is_read and (term != ANSWER or own[GOLDEN])
+
+        return [has(term) for term in self.stage.terms]
 
     def _texts(self, shard: str) -> list[str]:
         path = f"{corpus_folder(self.stage.corpus, self.stage.split)}/{shard}"

@@ -8,6 +8,8 @@ from typing import Any
 
 from tmkd.models.build import StudentShape
 from tmkd.objectives import SOFT_OBJECTIVES
+from tmkd.objectives.span_terms import ANSWER, ATTENTION
+from tmkd.objectives.weighed import GOLDEN, soft_term
 from tmkd.soft_labels.calibration import Calibration
 from tmkd.training.config import Schedule
 from tmkd.workspace import fingerprint
@@ -36,6 +38,12 @@ class Signal:
     identity: str  # fingerprint of what made the labels; a header is inherited only from the same
     shares: tuple[float, ...] = ()  # of each teacher in the mean; empty = equal ones
     weight: float = 1.0  # of its header among the soft ones
+
+    @property
+    def voters(self) -> list[str]:
+        """The teachers that have a share in the mean."""
+        shares = self.shares or (1.0,) * len(self.teachers)
+        return [teacher for teacher, share in zip(self.teachers, shares, strict=True) if share > 0]
 
 
 @dataclass(frozen=True)
@@ -132,6 +140,15 @@ class Stage:
     @property
     def headers(self) -> list[str]:
         return list(dict.fromkeys([*(["golden"] if self.golden else []), *self.signals]))
+
+    @property
+    def terms(self) -> list[str]:
+        """The terms that each learn from rows of their own: those that have its label."""
+        answer = self.golden and self.reading is not None and self.reading.confusing is not None
+        return [
+            *([GOLDEN] if self.golden else []), *([ANSWER] if answer else []),
+            *(soft_term(header) for header in self.signals), *([ATTENTION] if self.learns_attention else []),
+        ]  # fmt: skip
 
     @property
     def steps(self) -> int:

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from tmkd.objectives.weighed import GOLDEN
 from tmkd.training.config import EngineConfig
 from tmkd.training.lessons import LESSONS, Judge, judge_pairs
 from tmkd.training.order import RowRefs
-from tmkd.training.rows import MicroBatch
+from tmkd.training.rows import MicroBatch, Rows
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace
 
@@ -34,7 +35,7 @@ class Validation:
     def of(
         cls, stage: Stage, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, config: EngineConfig
     ) -> Validation | None:
-        """Read (at most 2,048 rows of) the validation split; None where there is none."""
+        """Read the validation split's judged rows, at most 2,048 of them; None where there is none."""
         if not stage.validation or not config.validations:
             return None
         reading = stage.reading and dataclasses.replace(stage.reading, confusing=None, attention=None)
@@ -43,10 +44,12 @@ class Validation:
         )
         lesson = LESSONS[stage.task]
         rows = lesson.rows(split, workspace, tokenizer, 1)
-        refs = _first_rows(list(stage.validation.values()), MAX_ROWS)
+        refs = _first_rows(rows, len(stage.validation), MAX_ROWS)
+        if not len(refs):
+            return None
         weights = np.ones(len(refs), dtype=np.float32)
         micro_batches = list(rows.micro_batches(refs, weights, EVAL_ROWS))
-        return cls(micro_batches, stage.headers, config.validations, lesson.judge)
+        return cls(micro_batches, stage.headers, min(config.validations, stage.steps), lesson.judge)
 
     def is_due(self, done: int, steps: int) -> bool:
         """Tell whether to measure after ``done`` of ``steps`` steps: ``times`` times, evenly, the last at the end."""
@@ -54,19 +57,26 @@ class Validation:
 
     @torch.inference_mode()
     def measure(self, engine: Any, device: str) -> dict[str, float]:
-        """Return ``accuracy`` and ``cross_entropy`` over the rows that have a golden label."""
+        """Return ``accuracy`` and ``cross_entropy`` over the rows that have a golden label; nothing without one."""
         correct = loss = count = 0.0
         for micro in self.micro_batches:
             logits = engine({name: value.to(device) for name, value in micro.inputs.items()})
             targets = micro.targets.to(device)
             is_right, likelihood = self.judge(torch.stack([logits[header] for header in self.headers]), targets)
-            counts = targets.weight > 0  # of a row without a golden answer the likelihood may be that of none, -inf
-            correct += float((is_right * targets.weight).sum())
-            loss -= float((likelihood * targets.weight)[counts].sum())
-            count += float(targets.weight.sum())
-        return {"accuracy": correct / max(count, 1.0), "cross_entropy": loss / max(count, 1.0)}
+            judged = targets.of(GOLDEN)
+            counts = judged > 0  # of a row without a golden answer the likelihood may be that of none, -inf
+            correct += float((is_right * judged).sum())
+            loss -= float((likelihood * judged)[counts].sum())
+            count += float(judged.sum())
+        return {"accuracy": correct / count, "cross_entropy": loss / count} if count else {}
 
 
-def _first_rows(shard_rows: list[int], limit: int) -> RowRefs:
-    refs = [(shard, row) for shard, rows in enumerate(shard_rows) for row in range(rows)]
-    return np.array(refs[:limit], dtype=np.int64).reshape(-1, 2)
+def _first_rows(rows: Rows[Any], shards: int, limit: int) -> RowRefs:
+    """Return the first rows that have a golden label, int64 [at most limit, 2]."""
+    found = np.empty((0, 2), dtype=np.int64)
+    for shard in range(shards):
+        judged = rows.learnable(shard)
+        found = np.concatenate([found, np.stack([np.full(len(judged), shard), judged], axis=1)])
+        if len(found) >= limit:
+            break
+    return found[:limit]

@@ -21,6 +21,7 @@ from tmkd.evaluation.quality import correct
 from tmkd.models.folders import fetch
 from tmkd.models.folders import publish as publish_folder
 from tmkd.pipeline.comparison.training import score_all
+from tmkd.pipeline.conditions import check_steps
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus
 from tmkd.pipeline.labels import HELD_OUT
@@ -44,6 +45,7 @@ from tmkd.search.study import Study, Tried, check_optuna, run_study
 from tmkd.search.timing import ShapeSpeed, Timing, machine, time_shapes
 from tmkd.search.trial import ACCURACY, SHAPE, Lab, check_rungs
 from tmkd.training.divergence import is_final
+from tmkd.training.learned import check_learned
 from tmkd.training.plan import NOTE, read_note
 from tmkd.training.run import worker_resources
 from tmkd.training.validation import MAX_ROWS
@@ -137,6 +139,7 @@ def _prepare(context: Context) -> CorpusManifest:
         )
     if not has_stage_1(context, corpus):
         raise UserError(f"search: trials start from a stage 1, but corpus {corpus.name} has no unlabeled text for it")
+    check_steps(context, corpus, ("teachers", "stage 1", "stage 2", "search"))
     label(context, corpus, judged=context.recipe.evaluation.split)
     return corpus
 
@@ -167,6 +170,8 @@ def _study(
     points = first_points(recipe)
     stages = [maker(point) for point in points]
     check_rungs(stages[0].steps, asked.rungs)
+    for stage in stages:
+        check_learned(stage, context.workspace, recipe.training.min_scored)
     cpus, gpus = worker_resources(recipe.training.model_copy(update={"workers": 1}))
     lab = Lab(
         maker, recipe.training.model_copy(update={"validations": asked.rungs, "workers": 1}), context.workspace,
@@ -216,11 +221,10 @@ def _candidate(tried: Tried) -> Candidate:
 
 
 def _ensemble_accuracy(split: Split) -> float:
-    """Return the ensemble's accuracy on the rows that trials are judged on."""
-    said = mean_probabilities(list(split.teachers.values()), split.weights)[:MAX_ROWS]
-    labels = split.labels[:MAX_ROWS]
-    judged = labels >= 0
-    return float(correct(labels[judged], said[judged]).mean())
+    """Return the ensemble's accuracy on the rows that trials are judged on: the first that have a golden label."""
+    judged = np.flatnonzero(split.labels >= 0)[:MAX_ROWS]
+    said = mean_probabilities(list(split.teachers.values()), split.weights)
+    return float(correct(split.labels[judged], said[judged]).mean())
 
 
 def _prove(

@@ -6,6 +6,7 @@ import dataclasses
 from typing import Any
 
 from tmkd.corpus.manifest import CorpusManifest
+from tmkd.errors import UserError
 from tmkd.models.folders import fetch
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.student.stages import (
@@ -47,13 +48,13 @@ def ensure_baseline(context: Context, corpus: CorpusManifest) -> tuple[str, list
     """The same layers on golden labels alone: every rate and warm-up asked for, the best on validation kept.
 
     Returns:
-        The folder of the best one, and what every setting reached: its curve and final validation accuracy.
+        The folder of the best one, and what every setting reached: its curve and final validation accuracy (None where
+        nothing was measured).
     """
     stages = baseline_stages(context, corpus)
     notes = _ensure(context, "baseline · golden labels alone", stages)
     tried = [_tried(stage, note) for stage, note in zip(stages, notes, strict=True)]
-    best = max(tried, key=lambda row: (row["validation_accuracy"], -row["validation_cross_entropy"]))
-    return str(best["folder"]), tried
+    return _best(tried), tried
 
 
 def ensure_students(context: Context, corpus: CorpusManifest) -> tuple[dict[str, str], list[dict[str, Any]]]:
@@ -80,14 +81,44 @@ def _ensure(context: Context, step: str, stages: list[Stage]) -> list[dict[str, 
     notes = [finished(context.workspace, stage) for stage in stages]
     if all(note is not None for note in notes):
         context.skip(step, where)
-        return [note for note in notes if note is not None]
+        return _counted(context, stages, [note for note in notes if note is not None])
     with context.step(step, where), context.child(step, stages[-1].identity()) as child:
         child.params(_params(stages))
         tracked = [dataclasses.replace(stage, tracked=child if len(stages) == 1 else None) for stage in stages]
         found = train(tracked, context.recipe.training, context.workspace, context.recipe.run_name, stages[0].name)
         if len(stages) == 1 and stages[0].headers:
             child.model(lambda: _described(context, stages[0]), name=stages[0].name)
-    return found
+        child.metrics(_rows(stages[0], found[0]))
+    return _counted(context, stages, found)
+
+
+def _counted(context: Context, stages: list[Stage], notes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Note for the summary how many rows each header of a step's first stage learned from; returns ``notes``."""
+    context.learned[stages[0].name] = notes[0]
+    return notes
+
+
+def _rows(stage: Stage, note: dict[str, Any]) -> dict[str, float]:
+    """Return rows by header as MLflow shows them."""
+    return {f"{stage.name}/rows/{header}": float(rows) for header, rows in note.get("rows_by_header", {}).items()}
+
+
+def _best(tried: list[dict[str, Any]]) -> str:
+    """Return the folder of the setting that is best on validation; the only one needs no measurement.
+
+    Raises:
+        UserError: if there are several and one of them was not measured.
+    """
+    if len(tried) == 1:
+        return str(tried[0]["folder"])
+    missing = [str(row["folder"]) for row in tried if row["validation_accuracy"] is None]
+    if missing:
+        raise UserError(
+            f"baseline: {missing[0]} has no validation accuracy, by which the best of {len(tried)} settings is picked; "
+            "give golden labels to the validation split, or one learning rate and warm-up"
+        )
+    best = max(tried, key=lambda row: (row["validation_accuracy"], -row["validation_cross_entropy"]))
+    return str(best["folder"])
 
 
 def _described(context: Context, stage: Stage) -> FolderModel:
@@ -114,7 +145,7 @@ def _tried(stage: Stage, note: dict[str, Any]) -> dict[str, Any]:
         "learning_rate": stage.schedule.learning_rate,
         "warmup_ratio": stage.schedule.warmup_ratio,
         "steps": stage.steps,
-        "validation_accuracy": accuracy[-1][1] if accuracy else 0.0,
-        "validation_cross_entropy": entropy[-1][1] if entropy else 0.0,
+        "validation_accuracy": accuracy[-1][1] if accuracy else None,
+        "validation_cross_entropy": entropy[-1][1] if entropy else None,
         "curve": accuracy,
     }

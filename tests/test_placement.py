@@ -15,7 +15,7 @@ from tmkd.labelling.pool import Nodes, plan_pool
 from tmkd.placement import SHARE, Placement
 from tmkd.teachers.config import ResourcesConfig, TeacherConfig
 from tmkd.training.config import EngineConfig
-from tmkd.training.run import _check_room, worker_resources
+from tmkd.training.run import check_room, worker_resources
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 SHIPPED = Path(__file__).resolve().parents[1] / "cluster.yaml"
@@ -76,13 +76,15 @@ def test_what_only_ray_will_know_of_nodes_to_come_is_hoped_for(grows) -> None:
 
 
 def test_workers_that_can_never_be_there_at_once_are_refused(grows) -> None:
-    _check_room(EngineConfig(workers=2), alone=False)
+    check_room(EngineConfig(workers=2), alone=False)
     with pytest.raises(
         UserError, match=r"training\.workers: 3 workers of 1 GPU\(s\) do not fit .* at most 2; .*placement"
     ):
-        _check_room(EngineConfig(workers=3, gpus_per_worker=1), alone=False)
+        check_room(EngineConfig(workers=3, gpus_per_worker=1), alone=False)
     assert worker_resources(EngineConfig(workers=2)) == (1.0, 1.0)
-    assert worker_resources(EngineConfig(workers=3)) == (1.0, 0.0)  # auto: on CPUs, of which there is room
+    with pytest.raises(UserError, match=r"training\.workers: 3, but there are 2 GPU\(s\) .* or train on CPUs"):
+        worker_resources(EngineConfig(workers=3))  # auto: nobody has asked for CPUs
+    assert worker_resources(EngineConfig(workers=3, gpus_per_worker=0)) == (1.0, 0.0)
 
 
 def test_teachers_pools_grow_to_their_own_nodes(grows) -> None:

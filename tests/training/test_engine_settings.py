@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from pydantic import ValidationError
 from transformers import (
     BertConfig,
     BertModel,
@@ -65,3 +66,27 @@ def test_frozen_parameters_are_in_no_group() -> None:
     model.weight.requires_grad_(False)
     (only,) = _groups(model, 0.1)
     assert [id(parameter) for parameter in only["params"]] == [id(model.bias)]
+
+
+@pytest.mark.parametrize(
+    ("gpus", "workers", "words"),
+    [
+        (2, 1, "a worker trains on one GPU"), (1.5, 2, "a worker trains on one GPU"),
+        (0.5, 2, "workers of one training cannot share a GPU"), (-1, 1, "greater than or equal to 0"),
+    ],
+)  # fmt: skip
+def test_gpus_that_deepspeed_cannot_give_a_worker_are_refused(gpus: float, workers: int, words: str) -> None:
+    """It gives the i-th worker of a node the i-th GPU that all of them see."""
+    with pytest.raises(ValidationError, match=words):
+        EngineConfig(gpus_per_worker=gpus, workers=workers)
+
+
+@pytest.mark.parametrize(("gpus", "workers"), [("auto", 4), (0, 4), (1, 4), (0.5, 1)])
+def test_whole_gpus_and_a_lone_worker_s_fraction_are_fine(gpus: float | str, workers: int) -> None:
+    assert EngineConfig(gpus_per_worker=gpus, workers=workers).gpus_per_worker == gpus
+
+
+def test_no_schedule_is_longer_than_can_be_counted() -> None:
+    with pytest.raises(ValidationError, match="epochs"):
+        Schedule(epochs=1e308)
+    assert Schedule(epochs=1e9, max_steps=7).steps(rows=10**6) == 7

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tmkd.config import Config
 from tmkd.placement import Placement
+
+MOST = 1_000_000_000
+"""Of passes and of optimiser steps; no training takes as many, and a float that is larger cannot be counted with."""
+
+
+MOST_STEPS = 100_000_000
+"""Of one stage; at a hundred a second they take twelve days."""
 
 
 class Schedule(Config):
     """How long and how fast a stage learns."""
 
     learning_rate: float = Field(1e-4, gt=0, description="peak rate of AdamW")
-    epochs: float = Field(1.0, gt=0, description="passes over the stage's rows; fractions are fine")
-    max_steps: int | None = Field(None, ge=1, description="optimiser steps at most, whatever the epochs")
+    epochs: float = Field(1.0, gt=0, le=MOST, description="passes over the stage's rows; fractions are fine")
+    max_steps: int | None = Field(None, ge=1, le=MOST, description="optimiser steps at most, whatever the epochs")
     batch_size: int = Field(32, ge=1, description="rows an optimiser step, over all workers")
     warmup_ratio: float = Field(0.1, ge=0, lt=1, description="part of the steps in which the rate rises from 0")
     decay: Literal["linear", "cosine", "constant"] = Field("linear", description="how the rate falls afterwards")
@@ -33,7 +40,9 @@ class EngineConfig(Config):
 
     workers: int = Field(1, ge=1, description="training workers (Ray Train)")
     cpus_per_worker: float | Literal["auto"] = Field("auto", description="auto: 1; a lone CPU worker uses every core")
-    gpus_per_worker: float | Literal["auto"] = Field("auto", description="auto: 1 where the cluster has GPUs, else 0")
+    gpus_per_worker: Annotated[float, Field(ge=0)] | Literal["auto"] = Field(
+        "auto", description="0, 1, or of a lone worker a fraction; auto: 1 where the cluster has GPUs, else 0"
+    )
     placement: Placement = Field(Placement(), description="which nodes the workers run on")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="auto: bf16 autocast where GPU or CPU multiply it natively, else fp32"
@@ -45,3 +54,21 @@ class EngineConfig(Config):
     log_every_steps: int = Field(10, ge=1, description="steps between two points of a curve")
     validations: int = Field(4, ge=0, description="how often a stage is judged on the validation split; 0 = never")
     max_failures: int = Field(3, ge=0, description="how often Ray Train restarts failed workers of a stage")
+    min_scored: float = Field(
+        0.5, ge=0, le=1, description="share of a stage's rows that each teacher must have scored for it to begin"
+    )
+
+    @model_validator(mode="after")
+    def _has_a_gpu_for_each_worker(self) -> EngineConfig:
+        """DeepSpeed gives worker i of a node its i-th GPU, so workers can neither share one nor use two."""
+        gpus = self.gpus_per_worker
+        if gpus == "auto" or gpus in (0, 1):
+            return self
+        if gpus > 1:
+            raise ValueError(f"gpus_per_worker: {gpus:g}, but a worker trains on one GPU; give 1, and more workers")
+        if self.workers > 1:
+            raise ValueError(
+                f"gpus_per_worker: {gpus:g} with {self.workers} workers: workers of one training cannot share a GPU; "
+                "give each 1, or take 1 worker"
+            )
+        return self

@@ -16,6 +16,7 @@ from tmkd.errors import UserError
 from tmkd.training import divergence
 from tmkd.training.config import EngineConfig
 from tmkd.training.entry import worker
+from tmkd.training.learned import check_learned
 from tmkd.training.plan import Plan, finished
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace, fingerprint
@@ -54,9 +55,11 @@ def train(
         The note of every stage: steps, seconds, history of the curves.
 
     Raises:
-        UserError: if workers do not fit into this machine, or a stage has diverged.
+        UserError: if workers do not fit into this machine, a stage has too little to learn from, or it has diverged.
     """
     missing = [stage for stage in stages if finished(workspace, stage) is None]
+    for stage in missing:
+        check_learned(stage, workspace, config.min_scored)
     if missing:
         _fit(stages, config, workspace, run, label, board)
     notes = [_note(workspace, stage) for stage in stages]
@@ -76,8 +79,8 @@ def _fit(
 ) -> None:
     from ray.train import TrainingFailedError
 
-    alone = bool(os.environ.get(LOOPBACK))  # this machine's own cluster, which nobody joins and nothing is taken from
-    _check_room(config, alone)
+    alone = is_alone()
+    check_room(config, alone)
     name = f"{stages[-1].name}-{fingerprint([stage.identity() for stage in stages])}"  # the same when called again
     task, steps = board or (f"{run}/{name}", 0.0)
     plan = Plan(tuple(stages), config, workspace, task, part=name, steps_of_all=steps, heeds_notices=not alone)
@@ -93,11 +96,16 @@ def _fit(
     workspace.delete(f"runs/{run}/{name}")  # finished: the model folder says all
 
 
-def _check_room(config: EngineConfig, alone: bool) -> None:
+def is_alone() -> bool:
+    """Tell whether this machine's own cluster is used, which nobody joins and from which nothing is taken."""
+    return bool(os.environ.get(LOOPBACK))
+
+
+def check_room(config: EngineConfig, alone: bool) -> None:
     """Raise `UserError` if the workers can never be there at once: Ray Train would wait for them without end."""
+    wanted = dict(zip(("CPU", "GPU"), worker_resources(config), strict=True))
     if not alone and not machines_to_come():
         return  # nobody has said what this cluster can grow to
-    wanted = dict(zip(("CPU", "GPU"), worker_resources(config), strict=True))
     there = config.placement.in_reach("training")
     for name, amount in wanted.items():
         if config.workers * amount > there.get(name, 0):
@@ -160,10 +168,20 @@ def _cause(error: Exception) -> Exception:
 
 
 def worker_resources(config: EngineConfig) -> tuple[float, float]:
-    """Return the (CPUs, GPUs) of one training worker."""
+    """Return the (CPUs, GPUs) of one training worker.
+
+    Raises:
+        UserError: if with ``gpus_per_worker: auto`` there are GPUs, but fewer than workers.
+    """
     gpus = config.gpus_per_worker
-    there = config.placement.in_reach("training").get("GPU", 0)
-    gpus = (1.0 if there >= config.workers else 0.0) if gpus == "auto" else gpus
+    if gpus == "auto":
+        there = config.placement.in_reach("training").get("GPU", 0)
+        if 0 < there < config.workers:
+            raise UserError(
+                f"training.workers: {config.workers}, but there are {there:g} GPU(s) for them; take at most "
+                f"{int(there)}, or train on CPUs (training.gpus_per_worker: 0)"
+            )
+        gpus = 1.0 if there else 0.0
     cpus = 1.0 if config.cpus_per_worker == "auto" else config.cpus_per_worker
     return cpus, gpus
 

@@ -14,8 +14,10 @@ LABEL_SWITCHES = {
     "verify": "audit every label that is there and label nothing; the exit status is 1 if anything is wrong",
     "requeue": "label shards with rejected rows again",
 }
-
-
+STUDENT_STEPS = ("stage 1", "stage 2", "baseline")
+"""What follows the labels."""
+EVALUATED_STEPS = ("students", "baseline", "evaluation")
+"""What jobs/evaluate.py does with the labels."""
 COMPARE_SHORTHAND = {"seeds": "compare.seeds"}
 SEARCH_SHORTHAND = {"trials": "search.trials", "under-ms": "search.under_ms", "at-least": "search.at_least"}
 
@@ -84,13 +86,15 @@ def _corpus(context: Context) -> dict[str, Any]:
 
 
 def _teachers(context: Context) -> dict[str, Any]:
+    from tmkd.pipeline.conditions import check_steps
     from tmkd.pipeline.corpus_step import ensure_corpus
+    from tmkd.pipeline.labels import calibration_split
     from tmkd.pipeline.teacher_step import JUDGED, ensure_labels, ensure_teachers
 
     corpus = ensure_corpus(context)
+    check_steps(context, corpus, ("teachers",), later=STUDENT_STEPS)
     ensure_teachers(context, corpus)
-    calibrating = () if corpus.has_labels("train") else ("unlabeled",)  # what single logits are calibrated on
-    ensure_labels(context, corpus, (*JUDGED, *calibrating))
+    ensure_labels(context, corpus, (*JUDGED, calibration_split(context, corpus)))
     return {"teachers": _teacher_table(context, corpus)}
 
 
@@ -104,7 +108,7 @@ def _labels(context: Context) -> dict[str, Any]:
         return verify_labels(context)
     if "plan" in context.asked:
         return forecast_labels(context)
-    corpus = ready(context, *JUDGED)
+    corpus = ready(context, *JUDGED, later=STUDENT_STEPS)
     return {"labels": list(context.recipe.teachers), "teachers": _teacher_table(context, corpus)}
 
 
@@ -131,30 +135,19 @@ def _pretrain(context: Context) -> dict[str, Any]:
 
     if not context.recipe.pretrain.enabled:
         raise UserError("pretrain.enabled: false, so there is no stage 1; jobs/tmkd_finetune.py trains stage 2")
-    corpus = ready(context)
-    if not corpus.rows("unlabeled"):
-        raise UserError(
-            f"corpus {corpus.name} has no unlabeled text, so there is no stage 1: jobs/tmkd_finetune.py starts from "
-            "the base"
-        )
+    corpus = ready(context, steps=("stage 1",), later=("stage 2", "baseline"))
     note = ensure_pretrained(context, corpus)
     return {"student": f"{context.run_folder}/pretrained", **_trained(note)}
 
 
 def _finetune(context: Context) -> dict[str, Any]:
-    from tmkd.errors import UserError
     from tmkd.pipeline.ready import ready
     from tmkd.pipeline.student.start import check_start
     from tmkd.pipeline.student.step import ensure_before_finetuning, ensure_finetuned
 
     check_start(context)
-    corpus = ready(context)
+    corpus = ready(context, steps=("stage 2",), later=("baseline",))
     ensure_before_finetuning(context, corpus)
-    if not corpus.has_labels("train"):
-        raise UserError(
-            f"corpus {corpus.name} has no golden labels, so there is no stage 2; the student of stage 1 is finished: "
-            "python jobs/evaluate.py compares it with its teachers"
-        )
     note = ensure_finetuned(context, corpus)
     return {"student": f"{context.run_folder}/finetuned", **_trained(note)}
 
@@ -168,7 +161,7 @@ def _evaluate(context: Context) -> dict[str, Any]:
     check_start(context)
     if context.recipe.corpus.task == "span":
         return evaluate_spans(context)
-    return evaluate_all(context, ready(context, judged=context.recipe.evaluation.split))
+    return evaluate_all(context, ready(context, judged=context.recipe.evaluation.split, steps=EVALUATED_STEPS))
 
 
 def _compare(context: Context) -> dict[str, Any]:
@@ -186,7 +179,7 @@ def _search(context: Context) -> dict[str, Any]:
 
 
 def _trained(note: dict[str, Any]) -> dict[str, Any]:
-    kept = ("steps", "resumed_at", "rows", "seconds", "steps_per_second", "headers_started_anew")
-    return {key: note[key] for key in kept} | {
+    kept = ("steps", "resumed_at", "rows", "rows_by_header", "seconds", "steps_per_second", "headers_started_anew")
+    return {key: note[key] for key in kept if key in note} | {
         f"final_{name}": points[-1][1] for name, points in note["history"].items() if points
     }

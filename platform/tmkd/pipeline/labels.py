@@ -25,6 +25,7 @@ from tmkd.soft_labels.calibration import (
     to_class_logits,
 )
 from tmkd.soft_labels.golden import GOLDEN
+from tmkd.soft_labels.golden_counts import golden_counts
 from tmkd.soft_labels.join import join_shard
 from tmkd.soft_labels.store import LabelStore
 from tmkd.teachers.base import model_facts
@@ -43,19 +44,33 @@ CALIBRATION_SHARDS = 8
 
 
 def calibrate(context: Context, corpus: CorpusManifest, teacher: str) -> Calibration | None:
-    """Fit the calibration of a single-logit teacher, on golden labels where there are some; None if it has C logits."""
+    """Fit the calibration of a single-logit teacher; None if it has C logits.
+
+    It is fitted on golden labels where they are of both classes, else on the scores alone.
+    """
     if teacher_columns(context, corpus, teacher) != 1:
         return None
-    labelled = corpus.has_labels("train")
-    split = "train" if labelled else "unlabeled"
-    scores, labels = _scores(context, corpus, split, teacher)
-    if labelled:
+    scores, labels = _scores(context, corpus, calibration_split(context, corpus), teacher)
+    if set(np.unique(labels[(labels >= 0) & np.isfinite(scores[:, 0])]).tolist()) == {0, 1}:
         calibration = fit_platt(scores[:, 0], labels)
     else:
         kind = context.recipe.teachers[teacher].kind
         calibration = fit_unlabelled(scores[:, 0], "bi_encoder" if kind == "bi_encoder" else "classifier")
     save_calibration(context.workspace, corpus.name, teacher, calibration)
     return calibration
+
+
+def calibration_split(context: Context, corpus: CorpusManifest) -> str:
+    """Return the split that single logits are calibrated on.
+
+    That is ``train`` where its golden labels are of several classes (in the shards that are used), else ``unlabeled``
+    where teachers label that: candidates of every kind, where ``train`` may hold positives alone.
+    """
+    shards = corpus.shards("train")[:CALIBRATION_SHARDS]
+    if corpus.has_labels("train") and len(golden_counts(context.workspace, corpus.name, "train", shards)) > 1:
+        return "train"
+    is_labelled = corpus.rows("unlabeled") and (context.recipe.pretrain.enabled or not corpus.rows("train"))
+    return "unlabeled" if is_labelled else "train"
 
 
 def before_averaging(context: Context, corpus: CorpusManifest, teacher: str) -> Calibration | None:
@@ -119,7 +134,13 @@ def best_teacher(context: Context, corpus: CorpusManifest) -> str:
         logits = to_class_logits(scores[used], calibrate(context, corpus, teacher), len(corpus.classes))
         found = quality(labels[used], softmax(logits, axis=1), np.arange(int(used.sum())).astype(str))
         merits = (found.auc if len(corpus.classes) == 2 else None, found.accuracy)
-        return float(next(value for value in merits if value is not None))
+        merit = next((value for value in merits if value is not None), None)
+        if merit is None:
+            raise UserError(
+                f"student.soft_headers: best, but {teacher} has scored no judged row of the {HELD_OUT} split of "
+                f"{corpus.name}; label again (jobs/label_corpus.py --requeue), or name a teacher"
+            )
+        return float(merit)
 
     return max((name for name, entry in context.recipe.teachers.items() if entry.weight), key=merit)
 

@@ -46,7 +46,6 @@ def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:
     Those that learn from golden labels alone come first, in one set of workers; those that others warm up, in another.
     """
     trainings = {name: entry.train for name, entry in context.recipe.teachers.items() if entry.train is not None}
-    _check_labels(corpus, trainings)
     if corpus.task == "span":
         check_answers(context, corpus, "train")
     _train(context, corpus, {name: training for name, training in trainings.items() if training.warm_up is None})
@@ -140,15 +139,6 @@ def is_trained(context: Context, corpus: CorpusManifest, name: str) -> bool:
         return finished(context.workspace, _stages(context, corpus, name, training)[-1]) is not None
     except UserError:  # what it would be warmed up with has not been labelled
         return False
-
-
-def _check_labels(corpus: CorpusManifest, trainings: Mapping[str, TeacherTraining]) -> None:
-    for name, training in trainings.items():
-        if not corpus.has_labels("train") and training.warm_up is None:
-            raise UserError(
-                f"teachers.{name}.train: corpus {corpus.name} has no golden labels to train on; map "
-                "corpus.columns.label, give train a warm_up from other teachers, or drop it"
-            )
 
 
 def _warming(trainings: Mapping[str, TeacherTraining]) -> list[str]:

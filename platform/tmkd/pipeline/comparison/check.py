@@ -11,8 +11,8 @@ from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.evaluation.quality import quality
 from tmkd.pipeline.comparison.cells import Cell, cell_recipes
+from tmkd.pipeline.conditions import check_steps
 from tmkd.pipeline.context import Context
-from tmkd.pipeline.corpus_step import require_split
 from tmkd.pipeline.labels import HELD_OUT
 from tmkd.pipeline.preflight import check_models
 from tmkd.pipeline.recipe.regimes import has_two_stages
@@ -41,7 +41,7 @@ def check_corpus(context: Context, corpus: CorpusManifest, wanted: Sequence[Cell
     """
     recipe = context.recipe
     judged = recipe.evaluation.split
-    require_split(corpus, judged)
+    check_steps(context, corpus, ("teachers", "comparison"))
     if not corpus.has_labels("train") or not corpus.has_labels(judged):
         raise UserError(
             f"corpus {corpus.name} has no golden labels to train on and to judge by, which a comparison needs; map "

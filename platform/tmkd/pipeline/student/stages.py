@@ -25,7 +25,7 @@ def pretrain_stage(context: Context, corpus: CorpusManifest) -> Stage:
     recipe = context.recipe
     return Stage(
         name="pretrain", output=f"{context.run_folder}/pretrained", split="unlabeled",
-        shards=_first_rows(corpus.shard_rows("unlabeled"), recipe.pretrain.rows),
+        shards=first_rows(corpus.shard_rows("unlabeled"), recipe.pretrain.rows),
         signals=signals(context, corpus), golden=False, weights={"soft": 1.0},
         schedule=_paced(context, recipe.pretrain), **from_base(context, corpus), shape=student_shape(context),
         reading=_reading(context), soft_objective=recipe.pretrain.objective,
@@ -120,7 +120,7 @@ def _finetune_schedule(context: Context, corpus: CorpusManifest, rows: int) -> S
     recipe = context.recipe
     if not recipe.finetune.steps_of_both:
         return recipe.finetune
-    unlabeled = _first_rows(corpus.shard_rows("unlabeled"), recipe.pretrain.rows) if corpus.rows("unlabeled") else {}
+    unlabeled = first_rows(corpus.shard_rows("unlabeled"), recipe.pretrain.rows) if corpus.rows("unlabeled") else {}
     before = recipe.pretrain.steps(sum(unlabeled.values())) if unlabeled else 0
     baseline = recipe.baseline
     rate, warmup = baseline.learning_rates[0], baseline.warmup_ratios[0]
@@ -141,7 +141,7 @@ def _schedule_of_steps(like: Schedule, rows: int, steps: int, rate: float, warmu
     return Schedule(**values)
 
 
-def _first_rows(shards: dict[str, int], rows: int | None) -> dict[str, int]:
+def first_rows(shards: dict[str, int], rows: int | None) -> dict[str, int]:
     """Return the first shards that hold ``rows`` rows together; all for None."""
     sums = itertools.accumulate(shards.values())
     enough = next((index for index, so_far in enumerate(sums, start=1) if rows and so_far >= rows), len(shards))

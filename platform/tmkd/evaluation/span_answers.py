@@ -77,7 +77,7 @@ def _mean(readers: Sequence[Readings], row: int, unanswerable: bool) -> tuple[Fl
 
 @dataclass(frozen=True)
 class SpanQuality:
-    """Measures of one model over all questions, in [0, 1].
+    """Measures of one model over all questions, in [0, 1]; None without a question.
 
     Attributes:
         exact: 1.0 or 0.0 a question, float64 [n].
@@ -88,12 +88,12 @@ class SpanQuality:
     overlap: npt.NDArray[np.float64]
 
     @property
-    def exact_match(self) -> float:
-        return float(self.exact.mean())
+    def exact_match(self) -> float | None:
+        return float(self.exact.mean()) if len(self.exact) else None
 
     @property
-    def f1(self) -> float:
-        return float(self.overlap.mean())
+    def f1(self) -> float | None:
+        return float(self.overlap.mean()) if len(self.overlap) else None
 
 
 def worst_of_variants(quality: SpanQuality, codes: npt.NDArray[np.int64]) -> SpanQuality:

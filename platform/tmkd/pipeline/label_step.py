@@ -93,7 +93,7 @@ def _show(found: list[Forecast]) -> None:
             f"{each.shards:,}",
             f"{each.pairs:,}",
             f"{each.bytes / 1e6:.1f}",
-            f"{each.pairs_per_second:.0f}",
+            f"{each.pairs_per_second:.0f}" if each.shards else "–",  # nothing was timed
             each.actors,
             f"{each.hours:.3f}",
             "-" if each.cost is None else f"{each.cost:.2f}",

@@ -27,7 +27,7 @@ def evaluate_spans(context: Context) -> dict[str, Any]:
     name = context.recipe.evaluation.split
     others = _ensure_judged(context)
     context = dataclasses.replace(context, remake=False)  # the corpus has just been made again
-    corpus = ready(context, judged=name)
+    corpus = ready(context, judged=name, steps=("students", "baseline", "evaluation"))
     students, _ = ensure_students(context, corpus)
     for other in others.values():
         ensure_labels(context, other, ("test",))

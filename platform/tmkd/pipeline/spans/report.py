@@ -111,7 +111,12 @@ def publish_report(context: Context, split: SpanSplit, measured: SpanMeasured, k
         note(f"  {name}: {interval or 'cannot be formed (the ensemble is not ahead of the baseline)'}{sure}")
     prefix = f"{key}/" if key else ""
     context.run.metrics(
-        {f"{prefix}{row.model}/{name}": getattr(row, name) for row in rows for name in ("exact_match", "f1")}
+        {
+            f"{prefix}{row.model}/{name}": value
+            for row in rows
+            for name in ("exact_match", "f1")
+            if (value := getattr(row, name)) is not None
+        }
         | {f"{row.model}/pairs_per_second": row.pairs_per_second for row in rows if row.pairs_per_second}
         | {f"{prefix}{name}": interval.estimate for name, interval in intervals.items() if interval}
     )

@@ -8,7 +8,8 @@ from tmkd.console import note, warn
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.pipeline.conditions.known import Known
-from tmkd.pipeline.conditions.steps import STEPS, remarks
+from tmkd.pipeline.conditions.remarks import remarks
+from tmkd.pipeline.conditions.steps import STEPS
 from tmkd.pipeline.context import Context
 
 

@@ -63,6 +63,8 @@ NO_VALIDATION = {"corpus": {"split": {"validation": 0}}}
         ("baseline", ALL_1, {}, r"set baseline\.enabled to false"),
         ("baseline", BOTH, {"baseline": {"learning_rates": [1e-4, 1e-3]}, **NO_VALIDATION}, "the best of 2 settings"),
         ("evaluation", BOTH, {"corpus": {"split": {"test": 0}}}, r"evaluation\.split: corpus c has no test split"),
+        ("comparison", BOTH, {"compare": {"grids": [{"objectives": ["ranknet"]}]}}, "objectives: ranknet compares"),
+        ("search", BOTH, {"search": {"objectives": ["kl", "margin_mse"]}}, r"search\.objectives: margin_mse compares"),
         ("comparison", ALL_1, {}, "students of golden labels cannot be compared"),
         ("search", ALL_1, {}, "students of golden labels cannot be compared"),
     ],

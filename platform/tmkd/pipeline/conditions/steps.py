@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from tmkd.errors import UserError
 from tmkd.pipeline.conditions.known import TRAIN, UNLABELED, VALIDATION, Known
@@ -61,7 +61,7 @@ def pretrain(known: Known) -> Iterator[str]:
         )
         return
     if known.compares(asked.objective) and not known.has_rivals(UNLABELED):
-        yield _no_rivals("pretrain", asked.objective, UNLABELED, corpus.name)
+        yield _no_rivals("pretrain.objective", asked.objective, UNLABELED, corpus.name)
     yield from _best(known)
     yield from filter(None, [known.too_long("pretrain", asked, known.rows_of_stage_1())])
 
@@ -81,7 +81,7 @@ def finetune(known: Known) -> Iterator[str]:
             f"everything; {_more_labels('set finetune.alpha to 1 (soft labels alone)')}"
         )
     if asked.alpha > 0 and known.compares(asked.objective) and not known.has_rivals(TRAIN):
-        yield _no_rivals("finetune", asked.objective, TRAIN, corpus.name)
+        yield _no_rivals("finetune.objective", asked.objective, TRAIN, corpus.name)
     yield from _best(known) if asked.alpha > 0 else ()
     yield from filter(None, [known.too_long("finetune", asked, corpus.rows(TRAIN))])
 
@@ -132,6 +132,17 @@ def several_classes(known: Known) -> Iterator[str]:
         yield f"{known.one_class}, so students of golden labels cannot be compared; {_more_labels('')}"
 
 
+def compared_objectives(known: Known) -> Iterator[str]:
+    """Cells of a comparison need candidates where their objectives compare them."""
+    asked = dict.fromkeys(name for grid in known.recipe.compare.grids for name in grid.objectives)
+    yield from _rivals("compare.grids.objectives", asked, known)
+
+
+def searched_objectives(known: Known) -> Iterator[str]:
+    """Trials of a search need them, too."""
+    yield from _rivals("search.objectives", known.recipe.search.objectives, known)
+
+
 STEPS: dict[str, tuple[Condition, ...]] = {
     "teachers": (teachers_room, teachers),
     "stage 1": (room, pretrain),
@@ -139,8 +150,8 @@ STEPS: dict[str, tuple[Condition, ...]] = {
     "students": (room, students),
     "baseline": (baseline,),
     "evaluation": (evaluate,),
-    "comparison": (room, several_classes, evaluate),
-    "search": (several_classes, evaluate),
+    "comparison": (room, several_classes, evaluate, compared_objectives),
+    "search": (several_classes, evaluate, searched_objectives),
 }
 """Step -> its conditions, in the order in which steps run."""
 
@@ -153,9 +164,15 @@ def _best(known: Known) -> Iterator[str]:
         )
 
 
-def _no_rivals(stage: str, objective: str, split: str, corpus: str) -> str:
+def _rivals(key: str, objectives: Iterable[str], known: Known) -> Iterator[str]:
+    for name in objectives:
+        if known.compares(name) and not known.has_rivals(TRAIN):
+            yield _no_rivals(key, name, TRAIN, known.corpus.name)
+
+
+def _no_rivals(key: str, objective: str, split: str, corpus: str) -> str:
     return (
-        f"{stage}.objective: {objective} compares a question's candidates, but no question of the {split} split of "
+        f"{key}: {objective} compares a question's candidates, but no question of the {split} split of "
         f"{corpus} has more than one; take mse or kl, or give candidates (corpus.mining)"
     )
 

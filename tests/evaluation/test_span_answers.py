@@ -74,6 +74,16 @@ def test_scores_of_answers() -> None:
     assert found.exact_match == pytest.approx(2 / 3) and found.f1 == pytest.approx(2 / 3)
 
 
+def test_answers_in_scripts_without_blanks_are_also_scored_by_characters() -> None:
+    found = span_quality(["长城。", "北京"], [["万里长城"], ["北京"]])
+    assert found.exact.tolist() == [0, 1] and found.overlap.tolist() == [0, 1]  # SQuAD's own
+    assert found.characters.exact.tolist() == [0, 1]
+    assert found.characters.overlap.tolist() == [pytest.approx(2 / 3), 1]
+    worst = worst_of_variants(found, np.array([0, 0]))
+    assert worst.f1 == 0 and worst.characters.f1 == pytest.approx(2 / 3)
+    assert span_quality(["duke"], [["duke"]]).characters is None
+
+
 def test_the_worst_variant_of_a_question_counts() -> None:
     said, wanted = ["duke william", "duke", "a fox", "1066"], [["duke william"]] * 3 + [["1066"]]
     found = worst_of_variants(span_quality(said, wanted), np.array([0, 0, 1, 2]))

@@ -42,6 +42,16 @@ def test_a_corpus_without_golden_labels_has_agreement_keys_too():
     )
 
 
+def test_character_scores_have_columns_where_there_are_some():
+    row = ModelRow("ensemble", "ensemble", exact_match=0.0, f1=0.0, exact_match_characters=0.5, f1_characters=0.75)
+    plain = ModelRow("baseline", "baseline", exact_match=0.5, f1=0.75)
+    assert list(as_json([row])[0])[-4:] == ["exact_match", "f1", "exact_match_characters", "f1_characters"]
+    assert list(as_json([plain])[0])[-2:] == ["exact_match", "f1"]
+    head, _, line = as_markdown([row]).splitlines()
+    assert "| exact match | F1 | exact match (characters) | F1 (characters) |" in head
+    assert "| 0.000 | 0.000 | 0.500 | 0.750 |" in line
+
+
 def test_markdown_leaves_out_empty_columns(rows):
     assert as_markdown(rows).splitlines() == [
         "| model | accuracy | pairs/s | parameters |",

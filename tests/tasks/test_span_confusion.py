@@ -39,3 +39,13 @@ def test_only_the_best_candidates_count() -> None:
 def test_of_several_readers_the_surest_speaks() -> None:
     torn, sure = reader(s1_2=3.0, s5_6=2.0), reader(s3_3=6.0)
     assert confusing_answer([torn, sure], GRID, CONTEXT, GOLDEN, candidates=4) == (3, 3)
+
+
+def test_without_blanks_an_answer_that_shares_characters_does_not_mislead() -> None:
+    context = "万里长城在中国北方"
+    grid = Grid(np.arange(len(context)), np.arange(len(context)) + 1)
+    logits = np.full((len(context), 2), -5.0)
+    logits[2, 0] = logits[3, 1] = 6.0  # 长城, a part of the answer
+    logits[5, 0] = logits[6, 1] = 3.0  # 中国
+    golden = [{"start": 0, "text": "万里长城"}]
+    assert confusing_answer([logits], grid, context, golden, candidates=4) == (5, 6)

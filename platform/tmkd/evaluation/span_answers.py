@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
+from tmkd.tasks.span_characters import are_without_blanks, character_exact_match, character_f1
 from tmkd.tasks.span_logits import SpanLogits
 from tmkd.tasks.span_mean import mean_logits
 from tmkd.tasks.span_projection import Grid, project
@@ -15,6 +17,7 @@ from tmkd.tasks.span_scores import exact_match, f1
 from tmkd.tasks.span_search import best_spans
 
 FloatArray = npt.NDArray[np.float32]
+TextScore = Callable[[str, Sequence[str]], float]
 QUESTION_WORDS = ("who", "when", "where", "what", "which", "why", "how")
 OTHER = "other"
 
@@ -82,10 +85,13 @@ class SpanQuality:
     Attributes:
         exact: 1.0 or 0.0 a question, float64 [n].
         overlap: F1 a question, float64 [n].
+        characters: the same by characters (`tmkd.tasks.span_characters`), where answers are in scripts without blanks
+            between words; else None.
     """
 
     exact: npt.NDArray[np.float64]
     overlap: npt.NDArray[np.float64]
+    characters: SpanQuality | None = None
 
     @property
     def exact_match(self) -> float | None:
@@ -106,19 +112,28 @@ def worst_of_variants(quality: SpanQuality, codes: npt.NDArray[np.int64]) -> Spa
     worst = [np.ones(int(codes.max(initial=-1)) + 1) for _ in range(2)]
     for scores, of_rows in zip(worst, (quality.exact, quality.overlap), strict=True):
         np.minimum.at(scores, codes, of_rows)
-    return SpanQuality(*worst)
+    return SpanQuality(*worst, worst_of_variants(quality.characters, codes) if quality.characters else None)
 
 
 def span_quality(answers: Sequence[str], references: Sequence[Sequence[str]]) -> SpanQuality:
-    """Compare answers with their references as SQuAD does.
+    """Compare answers with their references as SQuAD does, and by characters where the references need it.
 
     Args:
         answers: n texts, empty for "there is none".
         references: legal answers of each question; none where there is none.
     """
+    characters = None
+    if are_without_blanks(text for legal in references for text in legal):
+        characters = _scored(answers, references, character_exact_match, character_f1)
+    return dataclasses.replace(_scored(answers, references, exact_match, f1), characters=characters)
+
+
+def _scored(
+    answers: Sequence[str], references: Sequence[Sequence[str]], exact: TextScore, overlap: TextScore
+) -> SpanQuality:
     pairs = list(zip(answers, references, strict=True))
-    exact = np.array([exact_match(said, wanted) for said, wanted in pairs])
-    return SpanQuality(exact, np.array([f1(said, wanted) for said, wanted in pairs]))
+    found = (np.array([score(said, wanted) for said, wanted in pairs]) for score in (exact, overlap))
+    return SpanQuality(*found)
 
 
 def question_word(question: str) -> str:

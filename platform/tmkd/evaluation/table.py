@@ -14,11 +14,13 @@ from tmkd.evaluation.quality import Quality
 Kind = Literal["teacher", "ensemble", "baseline", "student"]
 Stage = Literal["pretrained", "finetuned"]
 SPAN_KEYS = ("exact_match", "f1")
+CHARACTER_KEYS = ("exact_match_characters", "f1_characters")
 AGREEMENT_KEYS = ("top1_agreement", "kendall_tau", "ndcg_teacher")
 HEADINGS = {
     "model": "model", "kind": "kind", "stage": "stage", "header": "header", "accuracy": "accuracy", "auc": "AUC",
     "mrr10": "MRR@10", "ndcg10": "nDCG@10", "map": "MAP", "top1_agreement": "top-1 agreement",
     "kendall_tau": "Kendall tau", "ndcg_teacher": "nDCG@10 (teachers)", "exact_match": "exact match", "f1": "F1",
+    "exact_match_characters": "exact match (characters)", "f1_characters": "F1 (characters)",
     "pairs_per_second": "pairs/s",
     "parameters": "parameters",
 }  # fmt: skip
@@ -35,6 +37,7 @@ class ModelRow:
         header: ``aggregate``, ``golden`` or ``soft:NAME`` for a student.
         parameters: number of weights.
         exact_match, f1: of answers in words, only where spans are read.
+        exact_match_characters, f1_characters: the same by characters, only where answers need it.
         top1_agreement: this and the next two (see `Agreement`) only on a corpus without golden labels.
     """
 
@@ -51,6 +54,8 @@ class ModelRow:
     parameters: int | None = None
     exact_match: float | None = None
     f1: float | None = None
+    exact_match_characters: float | None = None
+    f1_characters: float | None = None
     top1_agreement: float | None = None
     kendall_tau: float | None = None
     ndcg_teacher: float | None = None
@@ -80,7 +85,7 @@ def model_name(kind: Kind, name: str = "", stage: Stage | None = None, header: s
 
 def as_json(rows: Sequence[ModelRow]) -> list[dict[str, Any]]:
     """Return JSON-able rows: NaN and infinity as None; the keys of spans and of agreement only if some row has them."""
-    optional = (SPAN_KEYS, AGREEMENT_KEYS)
+    optional = (SPAN_KEYS, CHARACTER_KEYS, AGREEMENT_KEYS)
     absent = [keys for keys in optional if all(getattr(row, key) is None for row in rows for key in keys)]
     dropped = [key for keys in absent for key in keys]
     return [{key: finite(value) for key, value in asdict(row).items() if key not in dropped} for row in rows]

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tmkd.tasks.span_characters import shares_nothing
 from tmkd.tasks.span_projection import Grid
-from tmkd.tasks.span_scores import f1
 from tmkd.tasks.span_search import best_spans
 
 MAX_ANSWER_TOKENS = 30
@@ -25,7 +25,7 @@ def confusing_answer(
     """Return the tokens of the answer that misleads the readers most, or None where nothing does.
 
     Of every reader's best ``candidates`` answers (the paper's K = 4), those that share no word with any golden answer
-    (F1 = 0) mislead; the one of the highest probability is taken, over all readers.
+    (F1 = 0; no character in scripts without blanks) mislead; the one of the highest probability is taken, over all readers.
 
     Args:
         readers: start and end logits on the tokens of ``grid``, float [T, 2] each.
@@ -39,7 +39,7 @@ def confusing_answer(
         span
         for logits in readers
         for span in best_spans(logits[:, 0], logits[:, 1], candidates, MAX_ANSWER_TOKENS)
-        if f1(context[grid.starts[span.first] : grid.ends[span.last]], wanted) == 0
+        if shares_nothing(context[grid.starts[span.first] : grid.ends[span.last]], wanted)
     ]
     if not found:
         return None

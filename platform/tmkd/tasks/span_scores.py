@@ -48,14 +48,15 @@ def f1(prediction: str, references: Sequence[str]) -> float:
         0.6666666666666666
     """
     said = normalize_answer(prediction).split()
-    return max(_overlap(said, normalize_answer(reference).split()) for reference in _legal(references))
+    return max(overlap(said, normalize_answer(reference).split()) for reference in _legal(references))
 
 
 def _legal(references: Sequence[str]) -> Sequence[str]:
     return [reference for reference in references if normalize_answer(reference)] or [""]
 
 
-def _overlap(said: list[str], wanted: list[str]) -> float:
+def overlap(said: list[str], wanted: list[str]) -> float:
+    """Return the F1 of two bags of tokens."""
     if not said or not wanted:  # no answer: right or wrong, nothing between
         return float(said == wanted)
     shared = (Counter(said) & Counter(wanted)).total()

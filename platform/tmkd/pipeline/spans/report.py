@@ -19,6 +19,7 @@ from tmkd.evaluation.paired_test import p_value
 from tmkd.evaluation.predictions import FILE
 from tmkd.evaluation.questions import question_codes
 from tmkd.evaluation.span_answers import (
+    OTHER,
     Readings,
     SpanQuality,
     mean_readings,
@@ -28,12 +29,17 @@ from tmkd.evaluation.span_answers import (
 )
 from tmkd.evaluation.span_scoring import SpanMeasured
 from tmkd.evaluation.speed import with_ensemble
-from tmkd.evaluation.table import ModelRow, model_name
+from tmkd.evaluation.table import CHARACTER_KEYS, SPAN_KEYS, ModelRow, model_name
 from tmkd.models.student_config import AGGREGATE
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.spans.split import SpanSplit
 
 ANSWERS = "answers"
+CHARACTERS = " (characters)"
+BY_CHARACTERS = (
+    "Exact match and F1 are SQuAD's, for which text without blanks is one word; by characters they are counted as for "
+    "MLQA and CMRC: every character of such a script is a token, punctuation of any script is left out."
+)
 
 
 @dataclass(frozen=True)
@@ -58,6 +64,8 @@ def lines_of(context: Context, split: SpanSplit, measured: SpanMeasured) -> list
             found = worst_of_variants(found, question_codes(split.keys))
         row = ModelRow(
             model_name(kind, name, stage, header), kind, stage, header, exact_match=found.exact_match, f1=found.f1,
+            exact_match_characters=found.characters.exact_match if found.characters else None,
+            f1_characters=found.characters.f1 if found.characters else None,
             pairs_per_second=speed.get(timed), parameters=sizes.get(timed),
         )  # fmt: skip
         lines.append(Line(row, said, found))
@@ -95,10 +103,15 @@ def publish_report(context: Context, split: SpanSplit, measured: SpanMeasured, k
     path = _publish_answers(context, split, {line.row.model: line.answers for line in lines})
     intervals = _intervals(context, split, quality)
     sureness = _p_values(quality)
+    by_characters = {name: found.characters for name, found in quality.items() if found.characters}
+    if by_characters:
+        intervals |= _intervals(context, split, by_characters, CHARACTERS)
+        sureness |= _p_values(by_characters, CHARACTERS)
     words = _by_question_word(split, quality)
     notes = [f"{len(np.unique(split.keys)):,} questions, {split.title}."]
     if split.variants:
         notes[0] += f" Of the {len(split.judged):,} variants of them each question's worst answer counts."
+    notes += [BY_CHARACTERS] if by_characters else []
     notes += [f"{name}: p = {p:.4f} (paired randomisation test)." for name, p in sureness.items()]
     notes += [f"F1 of {word} ({count:,}): {scores}" for word, count, scores in words]
     result = report.publish(context.workspace, split.where, rows, path, intervals, [*notes, *context.caveats])
@@ -114,7 +127,7 @@ def publish_report(context: Context, split: SpanSplit, measured: SpanMeasured, k
         {
             f"{prefix}{row.model}/{name}": value
             for row in rows
-            for name in ("exact_match", "f1")
+            for name in (*SPAN_KEYS, *CHARACTER_KEYS)
             if (value := getattr(row, name)) is not None
         }
         | {f"{row.model}/pairs_per_second": row.pairs_per_second for row in rows if row.pairs_per_second}
@@ -136,8 +149,10 @@ def _publish_answers(context: Context, split: SpanSplit, answers: Mapping[str, l
     return path
 
 
-def _intervals(context: Context, split: SpanSplit, quality: Mapping[str, SpanQuality]) -> dict[str, Interval | None]:
-    """95 % intervals of F1, bootstrap over questions."""
+def _intervals(
+    context: Context, split: SpanSplit, quality: Mapping[str, SpanQuality], how: str = ""
+) -> dict[str, Interval | None]:
+    """95 % intervals of F1, bootstrap over questions; ``how`` it was counted follows its name."""
     keys = list(dict.fromkeys(split.keys)) if split.variants else split.keys  # as `question_codes` numbers them
     runs = [Run(keys, {name: found.overlap for name, found in quality.items()})]
     count, seed = context.recipe.evaluation.bootstrap, context.recipe.seed
@@ -145,19 +160,19 @@ def _intervals(context: Context, split: SpanSplit, quality: Mapping[str, SpanQua
     found: dict[str, Interval | None] = {}
     for name in ("ensemble", "baseline", student):
         if name in quality:
-            found[f"F1 of {name}"] = mean_interval(runs, name, count, seed)
+            found[f"F1{how} of {name}"] = mean_interval(runs, name, count, seed)
     if student in quality and "baseline" in quality:
-        found["F1 of student - baseline"] = difference(runs, student, "baseline", count, seed)
-        found["F1 of student - ensemble"] = difference(runs, student, "ensemble", count, seed)
-        found["recovered gap"] = recovered_gap(runs, student, "baseline", "ensemble", count, seed)
+        found[f"F1{how} of student - baseline"] = difference(runs, student, "baseline", count, seed)
+        found[f"F1{how} of student - ensemble"] = difference(runs, student, "ensemble", count, seed)
+        found[f"recovered gap{how}"] = recovered_gap(runs, student, "baseline", "ensemble", count, seed)
     return found
 
 
-def _p_values(quality: Mapping[str, SpanQuality]) -> dict[str, float]:
+def _p_values(quality: Mapping[str, SpanQuality], how: str = "") -> dict[str, float]:
     """Tell how surely the student differs from the baseline and from the ensemble, question by question."""
     student = model_name("student", "", "finetuned", AGGREGATE)
     return {
-        f"F1 of student - {other}": p_value(quality[student].overlap - quality[other].overlap)
+        f"F1{how} of student - {other}": p_value(quality[student].overlap - quality[other].overlap)
         for other in ("baseline", "ensemble")
         if student in quality and other in quality
     }
@@ -168,6 +183,8 @@ def _by_question_word(split: SpanSplit, quality: Mapping[str, SpanQuality]) -> l
     if split.variants:  # a variant is the same question
         return []
     words = np.array([question_word(split.questions[row]) for row in split.judged])
+    if set(words.tolist()) == {OTHER}:  # questions of another language
+        return []
     student = model_name("student", "", "finetuned", AGGREGATE)
     shown = {name.split(":")[0]: quality[name].overlap for name in ("ensemble", "baseline", student) if name in quality}
     return [

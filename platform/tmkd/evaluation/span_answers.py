@@ -112,7 +112,8 @@ def worst_of_variants(quality: SpanQuality, codes: npt.NDArray[np.int64]) -> Spa
     worst = [np.ones(int(codes.max(initial=-1)) + 1) for _ in range(2)]
     for scores, of_rows in zip(worst, (quality.exact, quality.overlap), strict=True):
         np.minimum.at(scores, codes, of_rows)
-    return SpanQuality(*worst, worst_of_variants(quality.characters, codes) if quality.characters else None)
+    characters = worst_of_variants(quality.characters, codes) if quality.characters else None
+    return SpanQuality(worst[0], worst[1], characters)
 
 
 def span_quality(answers: Sequence[str], references: Sequence[Sequence[str]]) -> SpanQuality:
@@ -132,8 +133,8 @@ def _scored(
     answers: Sequence[str], references: Sequence[Sequence[str]], exact: TextScore, overlap: TextScore
 ) -> SpanQuality:
     pairs = list(zip(answers, references, strict=True))
-    found = (np.array([score(said, wanted) for said, wanted in pairs]) for score in (exact, overlap))
-    return SpanQuality(*found)
+    found = [np.array([score(said, wanted) for said, wanted in pairs]) for score in (exact, overlap)]
+    return SpanQuality(found[0], found[1])
 
 
 def question_word(question: str) -> str:

@@ -1,8 +1,8 @@
 """Exact match and F1 of answers in scripts without blanks between words, beside SQuAD's own (`span_scores`).
 
 As MLQA (Lewis et al., ACL 2020) and CMRC 2018 (Cui et al., EMNLP 2019) count: every character of such a script is a
-token, and what stands between them is split at blanks. Text is compared in lower case, in compatibility form (full-width
-letters and digits are the usual ones) and without the punctuation of any script.
+token, and what stands between them is split at blanks. Text is compared in lower case, in compatibility form
+(full-width letters and digits become the usual ones) and without the punctuation of any script.
 """
 
 from __future__ import annotations

@@ -25,7 +25,8 @@ def confusing_answer(
     """Return the tokens of the answer that misleads the readers most, or None where nothing does.
 
     Of every reader's best ``candidates`` answers (the paper's K = 4), those that share no word with any golden answer
-    (F1 = 0; no character in scripts without blanks) mislead; the one of the highest probability is taken, over all readers.
+    (F1 = 0; no character in scripts without blanks) mislead; the one of the highest probability is taken, over all
+    readers.
 
     Args:
         readers: start and end logits on the tokens of ``grid``, float [T, 2] each.

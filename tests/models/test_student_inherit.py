@@ -53,6 +53,20 @@ def test_with_other_classes_only_the_encoder_goes_along(parent) -> None:
     assert child.config.id2label == {0: "entailment", 1: "neutral", 2: "contradiction"} and child.config.num_labels == 3
 
 
+def test_a_header_keeps_the_meaning_of_its_columns_where_classes_are_ordered_otherwise(parent) -> None:
+    child, anew = inherit(parent, SOFT, SOURCES, ("yes", "no"))
+    assert anew == [] and child.config.id2label == {0: "yes", 1: "no"}
+    before, after = (model.header_module("soft:a") for model in (parent, child))
+    assert torch.equal(after.linear.weight, before.linear.weight.flip(0))
+    assert torch.equal(after.linear.bias, before.linear.bias.flip(0))
+    assert torch.equal(after.cosine, before.cosine.flip(0))
+
+
+def test_as_many_classes_of_other_names_are_other_classes(parent) -> None:
+    _, anew = inherit(parent, ["golden", *SOFT], SOURCES, ("cat", "dog"))
+    assert anew == ["golden", *SOFT]
+
+
 def test_a_header_that_was_never_trained_is_not_inherited(parent) -> None:
     parent.config.trained_headers = ["soft:a"]
     _, anew = inherit(parent, SOFT, SOURCES, CLASSES)

@@ -12,6 +12,7 @@ from transformers import AutoModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
 from tmkd.models.headed import Student
+from tmkd.models.inherited_classes import column_order, reordered
 from tmkd.models.loading import load_config, load_model, readable_tokens
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN, Pooling, StudentConfig
@@ -108,18 +109,18 @@ def inherit(
 ) -> tuple[Student, list[str]]:
     """Take over a student into the next stage.
 
-    The encoder is always inherited; a header only when the fingerprint of its teachers and the number of classes
-    match. A new golden header starts as the mean of the inherited soft ones.
+    The encoder is always inherited; a header only when the fingerprint of its teachers and the names of the classes
+    match, in whatever order. A new golden header starts as the mean of the inherited soft ones.
 
     Returns:
         The student and the names of the headers that start anew.
     """
     config = StudentConfig.from_dict(parent.config.to_dict())
-    same_classes = not classes or len(classes) == parent.config.num_labels
+    order = column_order(parent.config.id2label or {}, classes)
     kept = [
         name
         for name in headers
-        if same_classes
+        if order is not None
         and name in parent.config.trained_headers
         and parent.config.sources.get(name) == sources.get(name)
     ]
@@ -130,7 +131,7 @@ def inherit(
     model = type(parent)(config)
     model.encoder.load_state_dict(parent.encoder.state_dict())
     for name in kept:
-        model.header_module(name).load_state_dict(parent.header_module(name).state_dict())
+        model.header_module(name).load_state_dict(reordered(parent.header_module(name).state_dict(), order or []))
     soft = [name for name in kept if name != GOLDEN]
     if GOLDEN in headers and GOLDEN not in kept and soft:
         _start_as_mean(model, GOLDEN, soft)

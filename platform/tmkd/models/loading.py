@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,12 @@ def load_config(folder: Path) -> PreTrainedConfig:
         return AutoConfig.from_pretrained(folder, trust_remote_code=False)
     except (ValueError, KeyError, OSError) as error:
         raise UserError(f"{folder}: config.json cannot be used ({first_line(error)})") from None
+
+
+def raw_label2id(folder: Path) -> dict[str, Any]:
+    """Return ``label2id`` as ``config.json`` has it: transformers drops it where ``id2label`` is missing."""
+    found = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("label2id")
+    return found if isinstance(found, dict) else {}
 
 
 def readable_tokens(config: PreTrainedConfig) -> int | None:

@@ -1,0 +1,33 @@
+"""Columns of an inherited header in the order of the next corpus's classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from tmkd.corpus.class_names import match_names
+
+
+def column_order(parent: Mapping[Any, str], classes: Sequence[str]) -> list[int] | None:
+    """Return the parent's column for each class, matched by name; None where the names are not the same set.
+
+    Args:
+        parent: ``id2label`` of the student that is inherited.
+        classes: of the corpus that the next stage learns; none for span readers, whose columns are start and end.
+    """
+    if not classes:
+        return []
+    names = [str(name) for _, name in sorted((int(index), name) for index, name in parent.items())]
+    match = match_names(names, classes)
+    return list(match.order) if match else None
+
+
+def reordered(state: Mapping[str, Tensor], order: Sequence[int]) -> dict[str, Tensor]:
+    """Return a header's weights, of which every tensor's first dimension is the classes, in another order."""
+    if list(order) == sorted(order):
+        return dict(state)
+    index = torch.tensor(list(order))
+    return {name: value.index_select(0, index.to(value.device)) for name, value in state.items()}

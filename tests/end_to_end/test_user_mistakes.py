@@ -93,6 +93,24 @@ def test_teachers_whose_class_counts_do_not_fit(tmp_path: Path, pairs: Path) -> 
     refused(outcome, "teacher 't' gives 3 column(s)", "the corpus has 2 classes")
 
 
+def test_teachers_whose_classes_do_not_meet_the_corpus_s_by_name(tmp_path: Path, pairs: Path) -> None:
+    from tiny_teachers import bert_classifier
+
+    bert_classifier(tmp_path / "named", id2label={0: "good", 1: "bad"})
+    bert_classifier(tmp_path / "unnamed", num_labels=2)
+
+    def outcome(model: str, label: str) -> Outcome:
+        recipe = tmp_path / f"{model}.yaml"
+        columns = f"columns: {{label: {label}}}"
+        teacher = f"teachers: {{t: {{model: {tmp_path / model}}}}}"
+        recipe.write_text(f"corpus: {{kind: files, path: {pairs}, {columns}}}\n{teacher}\n")
+        return run("label_corpus", "--recipe", str(recipe), "--workspace", str(tmp_path / "ws"))
+
+    refused(outcome("named", "label"), "teachers.t.classes", "good, bad", "{good: not_relevant, bad: relevant}")
+    refused(outcome("unnamed", "null"), "no golden labels to tell their order by", "{LABEL_0: not_relevant, LABEL_1:")
+    assert not (tmp_path / "ws" / "corpora").exists()
+
+
 def test_missing_column(ray_session: None, tmp_path: Path, pairs: Path) -> None:
     outcome = prepare(tmp_path, pairs, "--corpus.columns.question", "qestion")
     refused(outcome, str(pairs), "no column 'qestion'", "did you mean 'question'?")

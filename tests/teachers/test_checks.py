@@ -9,7 +9,7 @@ from tmkd.config import describe, parse
 from tmkd.errors import UserError
 from tmkd.runtimes.host import Host
 from tmkd.teachers.bi_encoder import folder_pooling
-from tmkd.teachers.classes import match_classes, named_classes
+from tmkd.teachers.classes import match_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import KINDS, teacher_class
@@ -61,23 +61,11 @@ def test_the_identity_changes_with_weights_and_settings(tmp_path) -> None:
     assert {k for k in base if identity(first, batch_tokens=99)[k] != base[k]} == {"batch"}
 
 
-def test_classes_are_matched_by_name_then_by_count() -> None:
-    assert match_classes("t", 2, None, ["no", "yes"]) == [0, 1]
-    assert match_classes("t", 1, None, ["no", "yes"]) == [0]
-    assert match_classes("t", 3, ["C", "N", "E"], ["e", "n", "c"]) == [2, 1, 0]
-    assert match_classes("t", 2, ["bad", "good"], ["no", "yes"]) == [0, 1]
+def test_counts_that_cannot_go_together() -> None:
     with pytest.raises(UserError, match=r"teacher 't' gives 3 column.*c, n, e.*2 classes \(no, yes\)"):
         match_classes("t", 3, ["c", "n", "e"], ["no", "yes"])
     with pytest.raises(UserError, match=r"gives 1 column.*3 classes"):
         match_classes("t", 1, None, ["a", "b", "c"])
-    with pytest.raises(UserError, match="share 'entailment' at different places"):
-        match_classes("t", 2, ["entailment", "other"], ["not_entailment", "entailment"])
-
-
-def test_generic_and_single_names_are_no_names() -> None:
-    assert named_classes({0: "LABEL_0", 1: "LABEL_1"}, 2) is None
-    assert named_classes({0: "relevant"}, 1) is None
-    assert named_classes({0: "no", 1: "yes"}, 2) == ("no", "yes")
 
 
 @pytest.mark.parametrize(

@@ -51,6 +51,19 @@ def test_without_a_shape_the_folder_is_trained_as_the_classifier_it_is(world, tm
         assert torch.equal(HeadersOf(model)(dict(batch))["golden"], model(**batch).logits)
 
 
+def test_a_head_that_is_there_is_trained_on_in_the_corpus_s_order_of_classes(world, tmp_path) -> None:
+    names = {0: "entailment", 1: "neutral", 2: "contradiction"}
+    had = BertForSequenceClassification.from_pretrained(world.base, num_labels=3, id2label=names)
+    had.save_pretrained(tmp_path)
+    AutoTokenizer.from_pretrained(world.base).save_pretrained(tmp_path)
+    options = {"shape": None, "base": str(tmp_path), "golden": True, "signals": {}}
+    for classes, order in ((("contradiction", "neutral", "entailment"), [2, 1, 0]), (tuple("abc"), [0, 1, 2])):
+        model, _, _ = build(stage(world, "x", classes=classes, **options), world.workspace)
+        assert torch.equal(model.classifier.weight, had.classifier.weight[order])
+        assert torch.equal(model.classifier.bias, had.classifier.bias[order])
+        assert model.config.id2label == dict(enumerate(classes))
+
+
 def test_a_single_logit_counts_as_the_logits_of_two_classes(world) -> None:
     model = BertForSequenceClassification.from_pretrained(world.base, num_labels=1).eval()
     batch = dict(AutoTokenizer.from_pretrained(world.base)(["w1 w2"], ["w3"], return_tensors="pt"))

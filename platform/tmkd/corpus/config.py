@@ -197,6 +197,11 @@ class CorpusConfig(Config):
             return self.kind
         return "files" if self.path or self.paths.given() else "docs"
 
+    @property
+    def may_have_labels(self) -> bool:
+        """Whether golden labels may be found: not where columns are mapped without any."""
+        return self.source_kind == "docs" or self.columns.label is not None or self.columns.grade is not None
+
     @field_validator("name")
     @classmethod
     def _is_folder_name(cls, name: str) -> str:

@@ -22,6 +22,7 @@ def publish(
     intervals: Mapping[str, Interval | None] | None = None,
     notes: Sequence[str] = (),
     curve: bytes | None = None,
+    cautions: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Write ``report.md``, ``evaluation.json`` and the curve's picture to ``reports/<run>/``.
 
@@ -33,14 +34,18 @@ def publish(
         intervals: figure in words -> its interval; None says that it could not be formed.
         notes: sentences below the table (rows, questions, protocol).
         curve: a PNG from `tmkd.evaluation.curves.draw`.
+        cautions: doubts about the figures, which are among the notes, too.
 
     Returns:
-        What ``evaluate.py --json`` prints: ``rows``, ``predictions`` (shown in full) and, if given, ``intervals``.
+        What ``evaluate.py --json`` prints: ``rows``, ``predictions`` (shown in full) and, if given, ``intervals`` and
+        ``cautions``.
     """
     folder = f"reports/{run}"
     result: dict[str, Any] = {"rows": table.as_json(rows), "predictions": workspace.show(predictions)}
     if intervals:
         result["intervals"] = {name: _json(interval) for name, interval in intervals.items()}
+    if cautions:
+        result["cautions"] = list(cautions)
     workspace.publish_json(f"{folder}/{NUMBERS}", result)
     if curve is not None:
         workspace.publish_bytes(f"{folder}/{CURVE}", curve, with_hash=False)

@@ -14,7 +14,7 @@ from tmkd.models.folders import local_folder
 from tmkd.runtimes.host import Host
 from tmkd.soft_labels.store import LabelStore
 from tmkd.teachers.base import Card
-from tmkd.teachers.classes import match_classes
+from tmkd.teachers.classes import ClassMatch, match_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import TASKS, kinds_for, teacher_class
@@ -68,7 +68,7 @@ def plan_labels(
     first, config = next(iter(teachers.items()))
     path = local_folder(folder, f"teachers.{first}.model")
     card = teacher_class(config.kind).describe(config, path, load_tokenizer(path))
-    order = _order(first, config, card, corpus)
+    classes = _classes(first, config, card, corpus)
     stores = {
         (split, name): LabelStore(workspace, corpus.name, split, name)
         for split in splits
@@ -88,7 +88,7 @@ def plan_labels(
 
     def bindings(bound: dict[str, Any] | None) -> _Bindings:
         choice = choose_host(config, bound, probing)
-        views = {name: _view(each, card, order, choice) for name, each in teachers.items()}
+        views = {name: _view(each, card, classes, choice) for name, each in teachers.items()}
         wanted = {(split, name): _store_identity(views[name], card, corpus, split) for split, name in stores}
         return _Bindings(choice.host, views, wanted)
 
@@ -123,7 +123,7 @@ def _clear(stores: Iterable[LabelStore]) -> None:
         store.clear()
 
 
-def _order(teacher: str, config: TeacherConfig, card: Card, corpus: Corpus) -> list[int]:
+def _classes(teacher: str, config: TeacherConfig, card: Card, corpus: Corpus) -> ClassMatch:
     """Return the model's column for each stored column; none for spans."""
     task = TASKS[config.kind]
     if task != corpus.task:
@@ -131,12 +131,16 @@ def _order(teacher: str, config: TeacherConfig, card: Card, corpus: Corpus) -> l
             f"teachers.{teacher}.kind: {config.kind} is for corpora of task {task}, but {corpus.name} is of task "
             f"{corpus.task}; right would be {' or '.join(kinds_for(corpus.task))}"
         )
-    return match_classes(teacher, card.columns, card.classes, corpus.classes) if task == "pair" else []
+    if task != "pair":
+        return ClassMatch([])
+    return match_classes(teacher, card.columns, card.classes, corpus.classes, config.classes)
 
 
-def _view(config: TeacherConfig, card: Card, order: list[int], choice: Choice) -> View:
+def _view(config: TeacherConfig, card: Card, classes: ClassMatch, choice: Choice) -> View:
     probe = {"probe": choice.figures} if choice.figures else {}
-    return View(config.question_pattern, {**card.identity(config, choice.host), **probe}, order)
+    # Who learned from columns in another order learns again; the plain order was never part of an identity.
+    mapped = {} if classes.is_plain else {"columns_by_name": classes.order}
+    return View(config.question_pattern, {**card.identity(config, choice.host), **probe, **mapped}, classes.order)
 
 
 def _todo(corpus: Corpus, stores: Mapping[tuple[str, str], LabelStore]) -> dict[tuple[str, str], list[str]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from tmkd.corpus.class_names import match_names
 
@@ -31,3 +31,18 @@ def reordered(state: Mapping[str, Tensor], order: Sequence[int]) -> dict[str, Te
         return dict(state)
     index = torch.tensor(list(order))
     return {name: value.index_select(0, index.to(value.device)) for name, value in state.items()}
+
+
+@torch.no_grad()
+def reorder_head(model: nn.Module, order: Sequence[int]) -> None:
+    """Bring the output layer of a Hugging Face classifier into another order of its classes, in place.
+
+    That layer is the last linear one with as many outputs as there are classes, outside the encoder.
+    """
+    if list(order) == sorted(order):
+        return
+    encoder = {id(module) for module in getattr(model, "base_model", nn.Identity()).modules()}
+    layers = [each for each in model.modules() if isinstance(each, nn.Linear) and id(each) not in encoder]
+    head = next((each for each in reversed(layers) if each.out_features == len(order)), None)
+    if head is not None:
+        head.load_state_dict(reordered(head.state_dict(), order))

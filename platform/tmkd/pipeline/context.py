@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from tmkd.console import heading, note, show_table
+from tmkd.console import heading, note, show_table, warn
 from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.tracking import RunHandle, Tracker
 from tmkd.workspace import Workspace
@@ -42,6 +42,7 @@ class Context:
         is_miniature: whether random models stand for the recipe's.
         log: of the steps, for the summary table.
         learned: stage -> its note, for the summary of rows by header.
+        cautions: doubts about figures, shown wherever the figures are; see `caution`.
     """
 
     recipe: Recipe
@@ -55,11 +56,18 @@ class Context:
     is_miniature: bool = False
     log: list[StepRecord] = field(default_factory=list)
     learned: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cautions: list[str] = field(default_factory=list)
 
     @property
     def caveats(self) -> list[str]:
         """What a reader of this run's pages has to know before the figures."""
-        return [MINIATURE] if self.is_miniature else []
+        return [*([MINIATURE] if self.is_miniature else []), *self.cautions]
+
+    def caution(self, message: str) -> None:
+        """Warn of a doubt about figures, once, and keep it for every page, JSON result and MLflow run that has them."""
+        if message not in self.cautions:
+            warn(message)
+            self.cautions.append(message)
 
     @property
     def run_folder(self) -> str:

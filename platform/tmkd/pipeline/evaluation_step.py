@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,11 +22,13 @@ from tmkd.evaluation.scoring import Measured, Task, measure
 from tmkd.evaluation.speed import with_ensemble
 from tmkd.evaluation.table import ModelRow, model_name
 from tmkd.models.student_config import AGGREGATE
+from tmkd.pipeline.class_order import caution_model
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.pair_split import Split, read_split
 from tmkd.pipeline.student.step import ensure_students
 from tmkd.pipeline.teacher_step import teacher_model
 from tmkd.soft_labels.calibration import load_calibration
+from tmkd.teachers.classes import last_is_negative
 
 FloatArray = npt.NDArray[np.floating]
 
@@ -107,6 +109,9 @@ def _report(
     rows = [row for row, _ in lines]
     probabilities = {row.model: values for row, values in lines}
     labels = split.labels if split.judged else None
+    for model, values in probabilities.items():
+        if not model.startswith("teacher:"):  # of those `read_split` has spoken
+            caution_model(context, model, corpus.classes, split.labels, values)
     path = predictions.publish(
         context.workspace,
         context.recipe.run_name,
@@ -121,8 +126,9 @@ def _report(
     drawn = _curves(tried)
     curve = curves.draw(drawn, "golden labels alone", "validation accuracy") if drawn else None
     result = report.publish(
-        context.workspace, context.recipe.run_name, rows, path, intervals, [*notes, *context.caveats], curve
-    )
+        context.workspace, context.recipe.run_name, rows, path, intervals, [*notes, *context.caveats], curve,
+        context.cautions,
+    )  # fmt: skip
     result["baseline_tried"] = tried
     result["teachers"] = [each.as_json() for each in brought]
     table.show(rows, f"{context.recipe.evaluation.split} split of {corpus.name}")
@@ -193,7 +199,7 @@ def _notes(context: Context, corpus: CorpusManifest, split: Split, tried: list[d
         f"{len(split.ids):,} pairs of {corpus.questions(name):,} questions, split `{name}` of corpus `{corpus.name}`."
     ]
     if split.judged:
-        notes.append(_ranking_note(split))
+        notes.append(_ranking_note(split, corpus.classes))
     else:
         notes.append("No golden labels: every model is compared with the teachers' ensemble.")
     if tried:
@@ -211,7 +217,7 @@ def _figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.3f}"
 
 
-def _ranking_note(split: Split) -> str:
+def _ranking_note(split: Split, classes: Sequence[str]) -> str:
     """Say what the ranking measures can tell: with few candidates a question they are high for anyone."""
     codes = question_codes(split.question_ids)
     if not has_rivals(codes):
@@ -219,6 +225,8 @@ def _ranking_note(split: Split) -> str:
     candidates = np.bincount(codes)
     relevant = np.bincount(codes, weights=split.labels > 0, minlength=len(candidates))
     text = f"Ranking: {candidates.mean():.1f} candidates a question"
+    if last_is_negative(classes):
+        text = f"Ranking by the last class, {classes[-1]}: {candidates.mean():.1f} candidates a question"
     if (relevant == 1).all():
         by_chance = np.mean([np.mean(1 / np.arange(1, n + 1) * (np.arange(n) < 10)) for n in candidates])
         return f"{text}; a random order has MRR@10 {by_chance:.3f}."

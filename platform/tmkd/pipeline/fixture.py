@@ -59,6 +59,7 @@ def _small_search(tree: dict[str, Any]) -> dict[str, Any]:
 
 def _small_teacher(teacher: dict[str, Any], base: str) -> dict[str, Any]:
     small = {**teacher, "model": base, "max_length": 48}
+    small.pop("classes", None)  # the base has none of these
     train = teacher.get("train")
     kind = teacher.get("kind", "classifier")
     if kind == "span_reader":

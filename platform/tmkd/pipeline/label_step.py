@@ -10,6 +10,7 @@ from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.labelling.forecast import Forecast, forecast
 from tmkd.labelling.verify import verify
+from tmkd.pipeline.class_check import check_classes
 from tmkd.pipeline.cli import EXIT_STATUS
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus
@@ -43,6 +44,7 @@ def forecast_labels(context: Context) -> dict[str, Any]:
             f"--plan: {' and '.join(untrained)} must be trained before it can be timed, which is not free (labels for "
             "a warm-up included): run jobs/train_teachers.py first"
         )
+    check_classes(context, corpus)
     heading("plan")
     splits = [split for split in (*learned_splits(recipe), *JUDGED) if corpus.rows(split)]
     found = []

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from tmkd.corpus.manifest import CorpusManifest
+from tmkd.pipeline.class_order import caution_teachers
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.labels import before_averaging
 from tmkd.soft_labels.calibration import to_class_logits
@@ -58,11 +59,14 @@ def read_split(context: Context, corpus: CorpusManifest, name: str) -> Split:
     tables = [
         context.workspace.read_table(f"{corpus_folder(corpus.name, name)}/{s}", columns) for s in corpus.shards(name)
     ]
-    teachers = {}
+    teachers, calibrations = {}, {}
     for teacher in context.recipe.teachers:
         raw = np.concatenate([shard.logits[teacher] for shard in shards])
-        logits = to_class_logits(raw, before_averaging(context, corpus, teacher), len(corpus.classes))
+        calibrations[teacher] = before_averaging(context, corpus, teacher)
+        logits = to_class_logits(raw, calibrations[teacher], len(corpus.classes))
         teachers[teacher] = torch.softmax(torch.from_numpy(np.nan_to_num(logits)), dim=1).numpy()
+    labels = np.concatenate([shard.labels for shard in shards])
+    caution_teachers(context, corpus, labels, teachers, calibrations)
     texts = [
         (question, passage)
         for t in tables
@@ -71,7 +75,7 @@ def read_split(context: Context, corpus: CorpusManifest, name: str) -> Split:
     return Split(
         ids=np.concatenate([shard.ids for shard in shards]),
         question_ids=np.concatenate([np.array(t["question_id"].to_pylist(), dtype=object) for t in tables]),
-        labels=np.concatenate([shard.labels for shard in shards]),
+        labels=labels,
         grades=np.concatenate([shard.grades for shard in shards]),
         teachers=teachers,
         weights=[entry.weight for entry in context.recipe.teachers.values()],

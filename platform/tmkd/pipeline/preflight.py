@@ -11,7 +11,7 @@ from tmkd.models.build import check_base
 from tmkd.models.folders import local_folder
 from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.tasks.tokens import vocabulary_fingerprint
-from tmkd.teachers.classes import match_classes
+from tmkd.teachers.classes import match_classes, unnamed
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import teacher_class
@@ -84,7 +84,9 @@ def _check_teacher(recipe: Recipe, name: str) -> None:
     if entry.train is None:
         card = teacher_class(entry.kind).describe(entry.config(), folder, load_tokenizer(folder))
         if recipe.corpus.task == "pair":
-            match_classes(name, card.columns, card.classes, recipe.corpus.classes)
+            found = match_classes(name, card.columns, card.classes, recipe.corpus.classes, entry.classes)
+            if found.by_position and not recipe.corpus.may_have_labels:  # else golden labels will tell
+                raise unnamed(name, card.classes or (), recipe.corpus.classes)
     elif entry.train.pooling != "head" or entry.kind == "span_reader":
         check_base(folder, entry.train.layers, entry.max_length, f"teachers.{name}")
     if entry.kind == "span_reader":

@@ -15,6 +15,8 @@ from tmkd.pipeline.reach import check_workspace
 from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.workspace import Workspace
 
+CAUTIONS = "cautions"
+"""Key of the doubts about figures in the result and among MLflow's tags."""
 CONTINUED = ("compare", "tmkd_search")
 """Jobs with a child run a cell or a trial: after a kill they go on in the same MLflow run."""
 
@@ -43,9 +45,12 @@ def run_job(
             command=switches.command, is_miniature=switches.fixture,
         )  # fmt: skip
         result = step(context)
+        if context.cautions:
+            run.tags({CAUTIONS: "\n".join(context.cautions)})
         run.metrics({f"seconds/{record.step}": record.seconds for record in context.log if record.seconds})
     context.show_summary(next_command or tracker.ui_command)
-    return {**result, "steps": _steps(context)}
+    doubts = {CAUTIONS: context.cautions} if context.cautions else {}
+    return {**result, **doubts, "steps": _steps(context)}
 
 
 def _steps(context: Context) -> dict[str, dict[str, Any]]:

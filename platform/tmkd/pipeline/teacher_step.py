@@ -14,6 +14,7 @@ from tmkd.labelling.pipeline import label_corpus
 from tmkd.models.build import StudentShape
 from tmkd.models.folders import everywhere
 from tmkd.models.student_config import Pooling
+from tmkd.pipeline.class_check import check_classes
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.label_plan import compare_with_plan
 from tmkd.pipeline.labels import HELD_OUT, LEARNED, base_identity, golden_identity, reading, signal
@@ -46,6 +47,7 @@ def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:
     Those that learn from golden labels alone come first, in one set of workers; those that others warm up, in another.
     """
     trainings = {name: entry.train for name, entry in context.recipe.teachers.items() if entry.train is not None}
+    check_classes(context, corpus)
     if corpus.task == "span":
         check_answers(context, corpus, "train")
     _train(context, corpus, {name: training for name, training in trainings.items() if training.warm_up is None})

@@ -31,7 +31,7 @@ class Card:
 
     Attributes:
         columns: C, label columns a pair.
-        classes: names of the columns; None where the model names none (``LABEL_0`` …) or C is 1.
+        classes: names of the columns, ``LABEL_0`` … where the model names none; None where C is 1.
         facts: what its scores depend on, besides the corpus and the host.
     """
 

@@ -8,7 +8,7 @@ from typing import Any
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
-from tmkd.models.loading import load_config, load_model, readable_tokens
+from tmkd.models.loading import load_config, load_model, raw_label2id, readable_tokens
 from tmkd.runtimes.base import FloatArray, Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import ClassScores
@@ -27,9 +27,14 @@ class Classifier(Teacher):
     @classmethod
     def describe(cls, config: TeacherConfig, folder: Path, tokenizer: PreTrainedTokenizerBase) -> Card:
         model_config = load_config(folder)
-        columns = len(model_config.id2label or {}) or 1
-        names = named_classes(dict(model_config.id2label or {}), columns)
-        return Card(columns, names, model_facts(folder, tokenizer))
+        id2label, label2id = dict(model_config.id2label or {}), raw_label2id(folder)
+        columns = len(id2label) or 1
+        if len(label2id) > columns:
+            raise UserError(
+                f"{folder}/config.json: names {len(label2id)} classes in label2id, but without id2label transformers "
+                f"makes {columns} columns; add id2label"
+            )
+        return Card(columns, named_classes(id2label, columns, label2id), model_facts(folder, tokenizer))
 
     @classmethod
     def load(cls, config: TeacherConfig, folder: Path, host: Host) -> Classifier:

@@ -90,6 +90,11 @@ class TeacherConfig(Config):
         default=None,
         description="regular expression whose group 1 is all this teacher reads of a question; null for all of it",
     )
+    classes: dict[str, str] | None = Field(
+        default=None,
+        description="classifier only: {model's class: corpus class} where the names differ, such as {yes: relevant, "
+        "no: not_relevant}; LABEL_0 is the model's first class whatever its name; null matches by name",
+    )
     pooling: Literal["auto", "mean", "cls"] = Field(
         default="auto",
         description="bi_encoder only: embedding = mean of the token vectors or the first one; auto does what a "
@@ -156,6 +161,12 @@ class TeacherConfig(Config):
             raise ValueError("precision bf16 is the runtime torch's; onnx has fp32 and int8")
         if self.runtime == "onnx" and self.resources.device == "cuda":
             raise ValueError("runtime onnx runs on CPUs, but resources.device is cuda")
+        return self
+
+    @model_validator(mode="after")
+    def _classes_are_a_classifier_s(self) -> TeacherConfig:
+        if self.classes is not None and self.kind != "classifier":
+            raise ValueError(f"classes: only classifiers have classes, but kind is {self.kind}; drop it")
         return self
 
     @field_validator("batch_tokens")

@@ -12,6 +12,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreT
 from tmkd.models.build import StudentShape, freeze_embeddings, inherit, student_from_base
 from tmkd.models.folders import base_folder, fetch
 from tmkd.models.headed import Student
+from tmkd.models.inherited_classes import column_order, reorder_head
+from tmkd.models.loading import load_config
 from tmkd.models.span_student import StudentForQuestionAnswering
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN
@@ -93,6 +95,7 @@ def _classifier(stage: Stage, folder: Path, tokenizer: PreTrainedTokenizerBase) 
         ignore_mismatched_sizes=True, dtype=torch.float32, trust_remote_code=False,
     )  # fmt: skip
     model.config.pad_token_id = tokenizer.pad_token_id
+    reorder_head(model, column_order(load_config(folder).id2label or {}, stage.classes) or [])  # a head that was there
     return model
 
 

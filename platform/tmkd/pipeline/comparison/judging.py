@@ -23,6 +23,7 @@ from tmkd.evaluation.quality import correct, quality
 from tmkd.evaluation.scoring import Measured
 from tmkd.evaluation.significance import holm
 from tmkd.evaluation.speed import with_ensemble
+from tmkd.pipeline.class_order import caution_model
 from tmkd.pipeline.comparison.cells import Cell, cell_recipes, seeded, teachers_of_seed, usual_cell
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.labels import HELD_OUT
@@ -88,6 +89,8 @@ def judge(
     recipe, usual = context.recipe, usual_cell(context.recipe)
     first = next(iter(splits.values()))
     everyone = {**_teachers(context, splits), **answers.probabilities}
+    for name in [ENSEMBLE, *answers.probabilities]:
+        caution_model(context, name, corpus.classes, first.labels, everyone[name][0])
     scores, questions = _scores(first, everyone, recipe.compare.measure)
     pairs = math.comb(len(answers.cells) + 1, 2)
     comparison = Comparison(scores, questions, max(recipe.compare.resamples, RESAMPLES_A_PAIR * pairs))

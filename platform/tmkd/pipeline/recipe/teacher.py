@@ -55,6 +55,8 @@ class TeacherEntry(TeacherConfig):
             return self
         if self.kind != "classifier":
             raise ValueError(f"train: only classifiers and span readers are trained here, but kind is {self.kind}")
+        if self.classes is not None:
+            raise ValueError("classes: only for a model that is used as it is; one trained here has the corpus's")
         if self.train.pooling == "head" and self.train.shaped():
             raise ValueError(
                 f"train: {' and '.join(self.train.shaped())}: only with pooling cls, mean or match, but pooling is head"

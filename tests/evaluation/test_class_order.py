@@ -24,7 +24,7 @@ def answers(labels: np.ndarray, classes: int, sure: float, seed: int = 0) -> np.
 @pytest.mark.parametrize("order", list(permutations(range(NLI))))
 def test_the_order_of_a_good_model_is_found_and_clear(order) -> None:
     labels = np.random.default_rng(1).integers(0, NLI, 200)
-    found = fit_order(labels, answers(labels, NLI, 0.7)[:, list(order)])
+    found = fit_order(labels, answers(labels, NLI, 0.7)[:, list(order)], lead=True)
     assert found.order == order and found.is_clear
     assert found.is_as_read == (order == (0, 1, 2)) != found.contradicts
     assert found.best == pytest.approx(0.8, abs=0.07)
@@ -33,14 +33,14 @@ def test_the_order_of_a_good_model_is_found_and_clear(order) -> None:
 def test_a_model_that_knows_nothing_fits_no_order() -> None:
     labels = np.random.default_rng(1).integers(0, NLI, 300)
     for seed in range(5):
-        found = fit_order(labels, answers(labels, NLI, 0.0, seed))
+        found = fit_order(labels, answers(labels, NLI, 0.0, seed), lead=True)
         assert not found.is_clear and not found.contradicts
 
 
 def test_a_model_that_mixes_up_two_classes_is_not_clear() -> None:
     labels = np.random.default_rng(1).integers(0, NLI, 300)
     blurred = answers(np.where(labels == 2, 2, np.random.default_rng(2).integers(0, 2, 300)), NLI, 0.9)
-    assert not fit_order(labels, blurred).is_clear
+    assert not fit_order(labels, blurred, lead=True).is_clear
 
 
 def test_one_that_always_says_the_frequent_class_is_no_better_for_it() -> None:
@@ -48,7 +48,7 @@ def test_one_that_always_says_the_frequent_class_is_no_better_for_it() -> None:
     labels = (np.random.default_rng(1).random(500) < 0.1).astype(np.int64)
     logs = np.random.default_rng(2).normal(scale=0.1, size=(500, 2)) + np.array([3, 0])
     probabilities = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
-    assert not fit_order(labels, probabilities).is_clear
+    assert not fit_order(labels, probabilities, lead=True).is_clear
 
 
 def test_a_turned_ranker_is_seen_through_its_bias() -> None:

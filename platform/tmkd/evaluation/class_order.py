@@ -28,15 +28,15 @@ class OrderFit:
         order: the class that each column fits best.
         accuracy: balanced accuracy of the columns as they are read.
         best: balanced accuracy in ``order``.
-        p_lead: largest p of ``order`` against any other order.
-        p_as_read: p of ``order`` against the order as read; 1.0 where that is the same.
+        p_as_read: p of ``order`` against the order as read; 1.0 where it gains less than `GAIN`.
+        p_lead: largest p of ``order`` against any other order; 1.0 unless asked for.
     """
 
     order: Order
     accuracy: float
     best: float
-    p_lead: float
     p_as_read: float
+    p_lead: float = 1.0
 
     @property
     def is_as_read(self) -> bool:
@@ -51,10 +51,10 @@ class OrderFit:
     @property
     def contradicts(self) -> bool:
         """Whether the order as read is clearly worse than another."""
-        return not self.is_as_read and self.p_as_read < LEVEL and self.best - self.accuracy >= GAIN
+        return self.p_as_read < LEVEL
 
 
-def fit_order(labels: Integers, probabilities: Floats) -> OrderFit | None:
+def fit_order(labels: Integers, probabilities: Floats, lead: bool = False) -> OrderFit | None:
     """Find the order of columns that fits golden labels best; None without rows of two classes.
 
     Decisions are made after subtracting each column's mean log-probability (over classes, so that frequent ones do not
@@ -64,6 +64,7 @@ def fit_order(labels: Integers, probabilities: Floats) -> OrderFit | None:
     Args:
         labels: int [n], `UNJUDGED` where there is none.
         probabilities: float [n, C]; rows that are not finite are left out.
+        lead: whether to compare with every other order, too.
     """
     used = (labels != UNJUDGED) & np.isfinite(probabilities).all(axis=1)
     labels, classes = labels[used], probabilities.shape[1]
@@ -85,8 +86,8 @@ def fit_order(labels: Integers, probabilities: Floats) -> OrderFit | None:
 
     return OrderFit(
         order, accuracy=_accuracy(agreed, as_read), best=_accuracy(agreed, order),
-        p_lead=max(p_of(rival) for rival in _rivals(agreed, order)),
-        p_as_read=1.0 if order == as_read else p_of(as_read),
+        p_as_read=p_of(as_read) if _accuracy(agreed, order) - _accuracy(agreed, as_read) >= GAIN else 1.0,
+        p_lead=max(p_of(rival) for rival in _rivals(agreed, order)) if lead else 1.0,
     )  # fmt: skip
 
 

@@ -24,7 +24,7 @@ from tmkd.workspace import corpus_folder
 
 GOLDEN_SPLITS = ("validation", "train", "test")
 """Splits whose golden labels may tell the order of a teacher's columns, the first that has some."""
-ROWS_PER_CLASS, SHARDS = 100, 8
+ROWS_PER_CLASS, SHARDS = 100, 64
 """Golden rows per class, and shards they are looked for in, at most."""
 
 
@@ -47,6 +47,9 @@ def check_classes(context: Context, corpus: CorpusManifest) -> None:
 
 
 def _check(context: Context, corpus: CorpusManifest, teacher: str, entry: TeacherEntry) -> None:
+    if entry.kind == "bi_encoder":
+        _check_sign(corpus, teacher)
+        return
     model = everywhere(entry.model)
     folder = local_folder(model, f"teachers.{teacher}.model")
     card = teacher_class(entry.kind).describe(entry.config(), folder, load_tokenizer(folder))
@@ -76,7 +79,8 @@ def _check_position(context: Context, corpus: CorpusManifest, teacher: str, mode
         raise unnamed(teacher, names, classes)
     labels, pairs = _golden_rows(context, corpus, split)
     sample = ClassSample(teacher, context.recipe.teachers[teacher].config(), model, pairs)
-    fit = fit_order(labels, sample_probabilities(sample, context.recipe.training.placement)) if pairs else None
+    placement = context.recipe.training.placement
+    fit = fit_order(labels, sample_probabilities(sample, placement), lead=True) if pairs else None
     where = f"{len(pairs):,} golden {split} pairs"
     if fit is not None and fit.is_as_read and fit.is_clear:
         note(

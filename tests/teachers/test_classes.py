@@ -109,6 +109,7 @@ def test_a_map_that_names_what_is_not_there_is_refused(mapping, message) -> None
         ({0: "a", 2: "b"}, {}, 2, ("a", "LABEL_1")),
         ({0: "no", 1: "yes"}, {"yes": 0, "no": 1}, 2, ("LABEL_0", "LABEL_1")),  # which of the two is right?
         ({0: 0, 1: None}, {}, 2, ("0", "LABEL_1")),
+        ({0: 1, 1: 0}, {"LABEL_0": 0, "LABEL_1": 1}, 2, ("1", "0")),
     ],
 )
 def test_names_come_from_wherever_the_config_has_them(id2label, label2id, columns, names) -> None:

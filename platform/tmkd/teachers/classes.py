@@ -48,10 +48,10 @@ def named_classes(
     if columns == 1:
         return None
     first, second = _by_index(id2label), _by_index({index: name for name, index in (label2id or {}).items()})
-    if is_generic([first.get(column, generic_name(column)) for column in range(columns)]):
-        first = {}
     if is_generic(list(second.values())):
         second = {}
+    elif is_generic([first.get(column, generic_name(column)) for column in range(columns)]):
+        first = {}
     return tuple(_name(column, first, second) for column in range(columns))
 
 

@@ -13,8 +13,10 @@ from tmkd.evaluation.class_order import LEVEL, OrderFit, fit_order
 from tmkd.evaluation.class_sample import ClassSample, sample_probabilities
 from tmkd.models.folders import everywhere, local_folder
 from tmkd.pipeline.context import Context
+from tmkd.pipeline.labels import CALIBRATION_SHARDS
 from tmkd.pipeline.recipe.teacher import TeacherEntry
 from tmkd.soft_labels.golden import read_golden
+from tmkd.soft_labels.golden_counts import golden_counts
 from tmkd.soft_labels.store import LabelStore
 from tmkd.teachers.base import Card
 from tmkd.teachers.classes import last_is_negative, match_classes, suggested_map, unnamed
@@ -48,13 +50,13 @@ def check_classes(context: Context, corpus: CorpusManifest) -> None:
 
 def _check(context: Context, corpus: CorpusManifest, teacher: str, entry: TeacherEntry) -> None:
     if entry.kind == "bi_encoder":
-        _check_sign(corpus, teacher)
+        _check_sign(context, corpus, teacher)
         return
     model = everywhere(entry.model)
     folder = local_folder(model, f"teachers.{teacher}.model")
     card = teacher_class(entry.kind).describe(entry.config(), folder, load_tokenizer(folder))
     if card.columns == 1:
-        _check_sign(corpus, teacher)
+        _check_sign(context, corpus, teacher)
     found = match_classes(teacher, card.columns, card.classes, corpus.classes, entry.classes)
     if found.renamed:
         pairs = ", ".join(f"{theirs} = {ours}" for theirs, ours in found.renamed)
@@ -63,12 +65,14 @@ def _check(context: Context, corpus: CorpusManifest, teacher: str, entry: Teache
         _check_position(context, corpus, teacher, model, card)
 
 
-def _check_sign(corpus: CorpusManifest, teacher: str) -> None:
+def _check_sign(context: Context, corpus: CorpusManifest, teacher: str) -> None:
     """A single logit speaks for the last class; only golden labels could turn it."""
-    if not corpus.has_labels("train") and last_is_negative(corpus.classes):
+    shards = corpus.shards("train")[:CALIBRATION_SHARDS] if corpus.has_labels("train") else []
+    is_fitted = len(golden_counts(context.workspace, corpus.name, "train", shards)) > 1
+    if not is_fitted and last_is_negative(corpus.classes):
         raise UserError(
             f"corpus.classes: {', '.join(corpus.classes)}: teacher {teacher!r} gives a single score, which speaks for "
-            "the last class, and there are no golden labels in train to turn it by; put the positive class last"
+            "the last class, and train has no golden labels of both classes to turn it by; put the positive class last"
         )
 
 

@@ -7,8 +7,9 @@ from typing import Literal
 import pytest
 from pydantic import Field, ValidationError
 
-from tmkd.config import Config, apply_overrides, describe, parse, read_yaml
+from tmkd.config import Config, apply_overrides, parse, read_yaml
 from tmkd.errors import UserError, nearest
+from tmkd.fields import describe
 
 
 class Rate(Config):
@@ -74,7 +75,7 @@ def test_a_config_is_frozen_once_checked() -> None:
 def test_overrides_are_read_as_yaml_and_nest() -> None:
     tree = {"rate": {"learning_rate": 1.0}, "name": "kept"}
     result = apply_overrides(
-        tree, {"rate.learning_rate": "3e-4", "entries.a.size": "7", "entries.a.rate": "null", "list": "[1, two]"}
+        tree, {"rate.learning_rate": "3e-4", "entries.a.size": "7", "entries.a.rate": "null", "list": "[1, two]"}, Whole
     )
     assert result["entries"] == {"a": {"size": 7, "rate": None}}
     assert result["list"] == [1, "two"] and result["name"] == "kept"
@@ -83,21 +84,21 @@ def test_overrides_are_read_as_yaml_and_nest() -> None:
 
 def test_overrides_leave_the_tree_that_was_read_alone() -> None:
     tree = {"rate": {"learning_rate": 1.0}}
-    apply_overrides(tree, {"rate.learning_rate": "2.0", "rate.other": "1"})
+    apply_overrides(tree, {"rate.learning_rate": "2.0", "rate.other": "1"}, Whole)
     assert tree == {"rate": {"learning_rate": 1.0}}
 
 
 def test_an_override_may_fill_a_group_that_is_null() -> None:
-    assert apply_overrides({"rate": None}, {"rate.learning_rate": "1.0"}) == {"rate": {"learning_rate": 1.0}}
+    assert apply_overrides({"rate": None}, {"rate.learning_rate": "1.0"}, Whole) == {"rate": {"learning_rate": 1.0}}
 
 
 def test_an_override_below_a_value_names_the_value() -> None:
     with pytest.raises(UserError, match=r"--name\.first\.x: 'name' is a value \('docs'\), not a group of keys"):
-        apply_overrides({"name": "docs"}, {"name.first.x": "1"})
+        apply_overrides({"name": "docs"}, {"name.first.x": "1"}, Whole)
 
 
 def test_an_override_that_is_no_yaml_is_taken_as_text() -> None:
-    assert apply_overrides({}, {"pattern": "[^:]*: (.*)"}) == {"pattern": "[^:]*: (.*)"}
+    assert apply_overrides({}, {"pattern": "[^:]*: (.*)"}, Whole) == {"pattern": "[^:]*: (.*)"}
 
 
 def test_every_field_is_described_with_type_default_and_meaning() -> None:
@@ -120,14 +121,14 @@ def test_a_file_that_is_no_mapping_is_named(tmp_path, text: str, message: str) -
     path = tmp_path / "r.yaml"
     path.write_text(text)
     with pytest.raises(UserError, match=rf"(?s)r\.yaml: {message}"):
-        read_yaml(path)
+        read_yaml(path, Whole)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path) -> None:
     (tmp_path / "latin.yaml").write_bytes(b"name: caf\xe9")
     for name in ("none.yaml", "latin.yaml"):
         with pytest.raises(UserError, match=f"{name}: cannot be read"):
-            read_yaml(tmp_path / name)
+            read_yaml(tmp_path / name, Whole)
 
 
 def test_nearest_is_silent_when_nothing_is_near() -> None:
@@ -138,13 +139,13 @@ def test_nearest_is_silent_when_nothing_is_near() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("a: 1\nb: 2\na: 3\n", "line 3: the key 'a' stands there already"),
-        ("teachers:\n  s: {x: 1}\n  s: {x: 2}\n", "line 3: the key 's' stands there already"),
-        ("a: &a [*a]\n", r"\*a stands inside of what it names"),
+        ("a: 1\nb: 2\na: 3\n", "line 3: the key 'a' is given already"),
+        ("teachers:\n  s: {x: 1}\n  s: {x: 2}\n", "line 3: the key 's' is given already"),
+        ("a: &a [*a]\n", r"\*a is inside of what it names"),
     ],
 )
 def test_what_yaml_would_let_pass_is_refused(tmp_path, text: str, said: str) -> None:
     path = tmp_path / "r.yaml"
     path.write_text(text)
     with pytest.raises(UserError, match=said):
-        read_yaml(path)
+        read_yaml(path, Whole)

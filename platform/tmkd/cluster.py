@@ -16,13 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import yaml
 from ray._private import ray_constants, services
 from ray._raylet import Config  # type: ignore[attr-defined]
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tmkd.console import Bar, progress_bar, quiet_libraries
 from tmkd.errors import UserError
+from tmkd.yaml_nodes import compose
+from tmkd.yaml_tree import build
 
 BOARD_NAME = "tmkd-progress"
 POLL_S = 0.5
@@ -158,7 +159,7 @@ def machines_to_come() -> list[Machines]:
     path = Path(os.environ.get(CLUSTER_CONFIG) or "~/ray_bootstrap_config.yaml").expanduser()
     if os.environ.get(LOOPBACK) or not path.is_file():
         return []
-    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    config = build(compose(path.read_text(encoding="utf-8")), ())
     most = config.get("max_workers", 0)
     found = []
     for name, group in config["available_node_types"].items():

@@ -15,7 +15,9 @@ def test_defaults_are_the_documentation_of_installed_packages():
 
 
 def test_a_path_alone_makes_it_a_file_source():
-    tree = apply_overrides({}, {"path": "pairs.tsv", "shard_rows": "2000", "columns.question": "0", "delimiter": "tab"})
+    tree = apply_overrides(
+        {}, {"path": "pairs.tsv", "shard_rows": "2000", "columns.question": "0", "delimiter": "tab"}, CorpusConfig
+    )
     config = parse(CorpusConfig, tree, "command line")
     assert (config.source_kind, config.shard_rows, config.columns.question) == ("files", 2000, 0)
     assert config.delimiter == "\t"

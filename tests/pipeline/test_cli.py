@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from tmkd.config import describe
 from tmkd.errors import UserError
+from tmkd.fields import describe
 from tmkd.pipeline.cli import INTERRUPTED, USER_MISTAKE, main, overrides_from
 from tmkd.pipeline.help import parser
 from tmkd.pipeline.recipe.files import shipped

@@ -5,8 +5,9 @@ import json
 import pytest
 
 from tiny_teachers import bert_base, bert_classifier
-from tmkd.config import describe, parse
+from tmkd.config import parse
 from tmkd.errors import UserError
+from tmkd.fields import describe
 from tmkd.runtimes.host import Host
 from tmkd.teachers.bi_encoder import folder_pooling
 from tmkd.teachers.classes import match_classes

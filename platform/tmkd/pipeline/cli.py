@@ -137,9 +137,8 @@ def _shrunk(source_tree: tuple[dict[str, Any], str], workspace: Any, overrides: 
     from tmkd.pipeline.fixture import ensure_base, shrink
 
     tree, source = source_tree
-    small = shrink(
-        apply_overrides(tree, {k: v for k, v in overrides.items() if k.startswith("corpus.")}), ensure_base(workspace)
-    )
+    of_corpus = {key: value for key, value in overrides.items() if key.startswith("corpus.")}
+    small = shrink(apply_overrides(tree, of_corpus, Recipe), ensure_base(workspace))
     return parse(Recipe, with_overrides(small, overrides), f"{source} --fixture")
 
 

@@ -7,7 +7,7 @@ import shutil
 import textwrap
 from collections.abc import Mapping
 
-from tmkd.config import Field, describe
+from tmkd.fields import Field, describe
 from tmkd.pipeline.recipe.files import shipped
 from tmkd.pipeline.recipe.recipe import Recipe
 

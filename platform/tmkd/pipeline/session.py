@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import yaml
-
 from tmkd import tracking
 from tmkd.cluster import connect
 from tmkd.pipeline.context import Context
@@ -14,6 +12,7 @@ from tmkd.pipeline.preflight import announce, check_models
 from tmkd.pipeline.reach import check_workspace
 from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.workspace import Workspace
+from tmkd.yaml_nodes import dump
 
 CAUTIONS = "cautions"
 """Key of the doubts about figures in the result and among MLflow's tags."""
@@ -39,7 +38,7 @@ def run_job(
     key = f"{job} {recipe.run_name}" if job in CONTINUED else None
     with tracker.run(recipe.run_name, tags={"job": job}, key=key) as run:
         run.params(flat(recipe.model_dump(mode="json")))
-        run.text(yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), "recipe.yaml")
+        run.text(dump(recipe.model_dump(mode="json")), "recipe.yaml")
         context = Context(
             recipe, workspace, tracker, run, relabel=switches.relabel, remake=switches.remake, asked=switches.asked,
             command=switches.command, is_miniature=switches.fixture,

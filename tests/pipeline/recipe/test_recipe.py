@@ -59,7 +59,7 @@ def test_recipes_tell_of_switches() -> None:
 @pytest.mark.parametrize("name", shipped())
 def test_every_shipped_recipe_has_a_miniature(name: str) -> None:
     tree, _ = read(name)
-    small = parse(Recipe, shrink(apply_overrides(tree, NEEDED.get(name, {})), "/tiny/base"), name)
+    small = parse(Recipe, shrink(apply_overrides(tree, NEEDED.get(name, {}), Recipe), "/tiny/base"), name)
     assert small.student.base == "/tiny/base" and small.student.layers <= 2
     assert {teacher.model for teacher in small.teachers.values()} == {"/tiny/base"}
     assert all(teacher.train for teacher in small.teachers.values() if teacher.kind == "classifier")
@@ -244,7 +244,7 @@ def test_a_teacher_may_be_taken_out() -> None:
 def test_a_whole_recipe_survives_being_written_and_read_again() -> None:
     recipe = load("docs", {})
     tree = yaml.safe_load(yaml.safe_dump(recipe.model_dump(mode="json")))
-    assert parse(Recipe, apply_overrides(tree, {}), "again") == recipe
+    assert parse(Recipe, apply_overrides(tree, {}, Recipe), "again") == recipe
 
 
 def test_an_objective_that_does_not_fit_is_refused_with_what_would() -> None:

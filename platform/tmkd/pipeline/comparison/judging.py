@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import yaml
 
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
@@ -30,6 +29,7 @@ from tmkd.pipeline.labels import HELD_OUT
 from tmkd.pipeline.pair_split import Split
 from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.pipeline.teacher_step import learned_splits
+from tmkd.yaml_nodes import dump
 
 Floats = npt.NDArray[np.floating]
 ENSEMBLE = "ensemble"
@@ -116,7 +116,7 @@ def judge(
         agreement=_agreement(first),
         regressions=_regressions(first, everyone[student][0], ensemble, corpus.classes), regressions_of=student,
         cost=_cost(context, corpus, cells, list(splits)), command=context.command,
-        recipe=yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False), failed=dict(failed),
+        recipe=dump(recipe.model_dump(mode="json")), failed=dict(failed),
     )  # fmt: skip
 
 

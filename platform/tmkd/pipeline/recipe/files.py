@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tmkd.config import Tree, apply_overrides, parse, read_yaml
 from tmkd.errors import UserError, nearest
+from tmkd.paths import user_path
 from tmkd.pipeline.recipe.recipe import Recipe
 
 RECIPES = Path(__file__).resolve().parents[2] / "recipes"
@@ -33,7 +34,7 @@ def with_overrides(tree: Tree, overrides: Mapping[str, str]) -> Tree:
     Raises:
         UserError: there is no such teacher.
     """
-    result = apply_overrides(tree, overrides)
+    result = apply_overrides(tree, overrides, Recipe)
     teachers = result.get("teachers")
     if not isinstance(teachers, dict):
         return result  # the recipe's own check says what is wrong
@@ -46,21 +47,21 @@ def with_overrides(tree: Tree, overrides: Mapping[str, str]) -> Tree:
 
 def read(name_or_file: str) -> tuple[Tree, str]:
     """Return the YAML tree of a shipped recipe or a file, and how to call it in messages."""
-    path = Path(name_or_file)
+    path = user_path(name_or_file, "--recipe")
     if path.suffix in (".yaml", ".yml") or path.is_file():
         if not path.is_file():
             raise UserError(f"recipe {name_or_file}: no such file; shipped recipes: {', '.join(shipped())}")
-        return _named(path.stem, read_yaml(path)), f"recipe {path}"
+        return _named(path.stem, read_yaml(path, Recipe)), f"recipe {path}"
     if name_or_file not in shipped():
         raise UserError(
             f"recipe {name_or_file!r} is not shipped{nearest(name_or_file, shipped())}; "
             f"there are {', '.join(shipped())}, or give a .yaml file"
         )
-    return _named(name_or_file, read_yaml(RECIPES / f"{name_or_file}.yaml")), f"recipe {name_or_file}"
+    return _named(name_or_file, read_yaml(RECIPES / f"{name_or_file}.yaml", Recipe)), f"recipe {name_or_file}"
 
 
 def _named(name: str, tree: Tree) -> Tree:
     """Call recipe and corpus after the file where it does not name them: two recipes' corpora must not be one."""
-    corpus = tree.get("corpus") or {}
+    corpus = {} if tree.get("corpus") is None else tree["corpus"]
     named = {"corpus": {"name": tree.get("name", name), **corpus}} if isinstance(corpus, dict) else {}
     return {"name": name, **tree, **named}

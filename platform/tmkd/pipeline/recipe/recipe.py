@@ -12,7 +12,7 @@ from tmkd.errors import nearest
 from tmkd.objectives import SOFT_OBJECTIVES
 from tmkd.pipeline.recipe.compare import CompareRecipe
 from tmkd.pipeline.recipe.evaluation import EvaluationRecipe
-from tmkd.pipeline.recipe.regimes import Regime, with_regime
+from tmkd.pipeline.recipe.regimes import Regime, has_groups, with_regime
 from tmkd.pipeline.recipe.search import SearchRecipe
 from tmkd.pipeline.recipe.student import BaselineRecipe, FinetuneRecipe, PretrainRecipe, ReadingRecipe, StudentRecipe
 from tmkd.pipeline.recipe.teacher import LabellingRecipe, TeacherEntry
@@ -56,7 +56,9 @@ class Recipe(Config):
     @classmethod
     def _regime_decides(cls, tree: Any) -> Any:
         regime = tree.get("regime") if isinstance(tree, dict) else None
-        return with_regime(tree, str(regime)) if regime in get_args(Regime) else tree
+        if regime not in get_args(Regime) or not has_groups(tree):  # the fields' own checks say what is wrong
+            return tree
+        return with_regime(tree, str(regime))
 
     @field_validator("name", "run")
     @classmethod

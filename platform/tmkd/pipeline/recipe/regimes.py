@@ -65,6 +65,11 @@ def with_regime(tree: Mapping[str, Any], regime: str) -> Tree:
     return merged
 
 
+def has_groups(tree: Mapping[str, Any]) -> bool:
+    """Tell whether the groups that a regime sets are mappings, as they are in a recipe that can be right."""
+    return all(isinstance(tree.get(key), Mapping | None) for key in ("pretrain", "finetune", "student"))
+
+
 def _merged(tree: Mapping[str, Any], values: Mapping[str, Any]) -> Tree:
     merged = dict(tree)
     for key, value in values.items():

@@ -59,8 +59,8 @@ def written(tmp_path: Path, text: str | bytes) -> Every:
 
 TEXTS = [
     "#label", "my file #2.tsv", "2024_01_02", "1:30", "007", "010", "0x10", "1e3", "|", ">", "-", "?", " a: b",
-    "a: b", "no", "off", "true", "[^:]*: (.*)", "{a", "*x", "&x", "!x", "%x", "@x", "`x`", "'a' or 'b'", '"', "'a' '", " ",
-    "\t", ".5", "1_000", "~x", "2024-99-99", "<<", "=", "---", "a\nb", "é #1",
+    "a: b", "no", "off", "true", "[^:]*: (.*)", "{a", "*x", "&x", "!x", "%x", "@x", "`x`", "'a' or 'b'", '"', "'a' ",
+    " ", "\t", ".5", "1_000", "~x", "2024-99-99", "<<", "=", "---", "a\nb", "é #1",
 ]  # fmt: skip
 
 
@@ -124,7 +124,7 @@ def test_a_value_that_cannot_be_meant_is_refused_by_its_key(key: str, text: str,
 
 
 def test_a_boolean_in_a_tree_is_no_text() -> None:
-    with pytest.raises(UserError, match="name: true is a boolean, .* in quotes it is a text"):
+    with pytest.raises(UserError, match=r"name: true is a boolean, .* in quotes it is a text"):
         parse(Every, {"name": True}, "r")
 
 
@@ -176,9 +176,7 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
         ("name: a".encode("utf-16")[2:], r"line 1: the character U\+0000"),
     ],
 )  # fmt: skip
-def test_yaml_that_cannot_be_read_is_refused_at_once_with_file_and_line(
-    tmp_path: Path, text: Any, message: str
-) -> None:
+def test_yaml_that_cannot_be_read_is_refused_at_once_with_its_line(tmp_path: Path, text: Any, message: str) -> None:
     started = time.monotonic()
     with pytest.raises(UserError, match=rf"(?s)r\.yaml: .*{message}") as caught:
         written(tmp_path, text)

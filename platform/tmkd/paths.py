@@ -12,7 +12,8 @@ from tmkd.errors import UserError, shortened
 
 NAME_BYTES = 255
 """Longest name of a file or folder that file systems take."""
-PATH_BYTES = 4095
+PATH_BYTES = 3000
+"""Longest path taken: below the 4,095 bytes of Linux, as files are named below it."""
 FOLDER_NAME_BYTES = 100
 """Longest name of a run, corpus or teacher: files and folders have it as part of their names."""
 
@@ -28,7 +29,7 @@ def check_path(text: str) -> str:
     longest = max(len(os.fsencode(name)) for name in text.split("/"))
     if longest > NAME_BYTES or len(os.fsencode(text)) > PATH_BYTES:
         raise ValueError(
-            f"{_brief(text)} is too long for a path: names have at most {NAME_BYTES} bytes, paths {PATH_BYTES}"
+            f"{_brief(text)} is too long for a path: names have at most {NAME_BYTES} bytes, paths {PATH_BYTES:,}"
         )
     if text.startswith("~") and os.path.expanduser(text).startswith("~"):  # noqa: PTH111 - pathlib raises instead
         raise ValueError(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -25,7 +25,7 @@ class Placement(Config):
     """Which nodes may run it; where nothing is said, those marked ``tmkd_teachers`` or ``tmkd_training``, if any."""
 
     accelerator_type: str | None = Field(None, description="kind of GPU by Ray's name, such as L4, A100 or H100")
-    custom: dict[str, float] = Field(
+    custom: dict[str, Annotated[float, Field(ge=0, le=1e6)]] = Field(
         {}, description="custom resources of Ray that each actor or worker takes, such as {big_memory: 1}"
     )
     labels: dict[str, str] = Field(

@@ -108,7 +108,7 @@ def compose(text: str) -> Node | None:
 def dump(tree: Any) -> str:
     """Return a tree of JSON-able values as YAML in block style, keys in their order."""
     writer = YAML(typ="safe", pure=True)
-    writer.default_flow_style = False
+    writer.default_flow_style = False  # type: ignore[assignment]
     writer.sort_base_mapping_type_on_output = False
     writer.width = 10_000
     stream = io.StringIO()

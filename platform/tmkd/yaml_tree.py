@@ -14,7 +14,7 @@ MAX_NODES = 20_000
 """Values of one document, what aliases repeat included."""
 MERGE = "<<"
 _STANDARD = "tag:yaml.org,2002:"
-_TAGS = {f"{_STANDARD}{name}": kind for name, kind in
+_TAGS: dict[str, Any] = {f"{_STANDARD}{name}": kind for name, kind in
          {"int": int, "float": (int, float), "bool": bool, "null": type(None)}.items()}  # fmt: skip
 
 

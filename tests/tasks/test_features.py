@@ -6,7 +6,8 @@ import pytest
 from tiny_teachers import bert_tokenizer, bpe_tokenizer, sentence
 from tmkd.errors import UserError
 from tmkd.tasks.features import Features, Template
-from tmkd.tasks.tokens import tokenize, view
+from tmkd.tasks.patterns import view
+from tmkd.tasks.tokens import tokenize
 
 
 def tokenizers():

@@ -80,7 +80,7 @@ def test_counts_that_cannot_go_together() -> None:
         ({"resources": {"actors": {"min": 3, "max": 2}}}, "min 3 is above max 2"),
         ({"resources": {"device": "cpu", "gpus_per_actor": 1}}, "do not go together"),
         ({"resources": {"device": "cuda", "gpus_per_actor": 0}}, "do not go together"),
-        ({"resources": {"gpus_per_actor": -1}}, "negative"),
+        ({"resources": {"gpus_per_actor": -1}}, "-1 is not between 0 and 1,000"),
         ({"batch_tokens": 0}, "at least one token"),
         ({"precison": "fp32"}, "did you mean 'precision'"),
     ],

@@ -11,10 +11,12 @@ from pydantic import Field, field_validator, model_validator
 from tmkd.config import Config
 from tmkd.corpus.docs.config import DocsConfig
 from tmkd.errors import nearest
+from tmkd.paths import PathText, check_name_length
 
 Column = str | int
 AUTO = "auto"
-PathList = str | list[str]
+MOST_COLUMNS = 1_000_000
+PathList = PathText | list[PathText]
 WIDE = ("utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be")
 """Encodings that do not extend ASCII, and are read nevertheless."""
 ADDED: dict[str, Any] = {"labels": {}, "escape": "auto", "mining.tokenizer": None}
@@ -52,6 +54,8 @@ class ColumnsConfig(Config):
     def _is_no_boolean(cls, value: object) -> object:
         if isinstance(value, bool):
             raise ValueError(f"{value} is what YAML reads yes, no, on, off, true and false as: put the name in quotes")
+        if isinstance(value, int) and not 0 <= value < MOST_COLUMNS:
+            raise ValueError(f"{value:g} is no position of a column: they count from 0; a name of digits is '\"7\"'")
         return value
 
     def named(self) -> dict[str, Column]:
@@ -114,8 +118,8 @@ class MiningConfig(Config):
     enabled: Literal["auto"] | bool = Field(
         default="auto", description="auto = on where questions have below 1.5 candidates on average"
     )
-    top: int = Field(default=10, ge=1, description="passages a question")
-    passages: str | None = Field(
+    top: int = Field(default=10, ge=1, le=10**6, description="passages a question")
+    passages: PathText | None = Field(
         default=None, description="file of passages to mine from; else the split's own passages"
     )
     column: Column = Field(default="passage", description="the passage column of that file")
@@ -137,7 +141,7 @@ class CorpusConfig(Config):
         default="auto",
         description="docs = documentation of installed packages; auto = files where path(s) are given, else docs",
     )
-    path: str | None = Field(
+    path: PathText | None = Field(
         default=None, description="one file that holds everything, split by question; or the hub id"
     )
     paths: PathsConfig = Field(default=PathsConfig(), description="files per split; for the hub, names of its splits")
@@ -169,10 +173,12 @@ class CorpusConfig(Config):
     )
     no_label: list[str] = Field(default=[], description="label values that mean 'not judged', such as '-' or '-1'")
     shard_rows: int = Field(
-        default=16384, ge=1, description="rows a shard: the unit of labelling, resuming and joining"
+        default=16384, ge=1, le=10**8, description="rows a shard: the unit of labelling, resuming and joining"
     )
-    seed: int = Field(default=0, ge=0, description="of the split and of the negatives")
-    max_rows: int | None = Field(default=None, ge=1, description="stop after this many rows of each split's files")
+    seed: int = Field(default=0, ge=0, le=2**31, description="of the split and of the negatives")
+    max_rows: int | None = Field(
+        default=None, ge=1, le=10**12, description="stop after this many rows of each split's files"
+    )
     split: SplitConfig = Field(default=SplitConfig(), description="how held-out splits are carved")
     deduplicate: DeduplicateConfig = Field(default=DeduplicateConfig(), description="what counts as the same")
     mining: MiningConfig = Field(default=MiningConfig(), description="BM25 candidates")
@@ -205,6 +211,7 @@ class CorpusConfig(Config):
     @field_validator("name")
     @classmethod
     def _is_folder_name(cls, name: str) -> str:
+        check_name_length(name)
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise ValueError(f"{name!r} is no folder name: use letters, digits, '.', '_' and '-'")
         return name

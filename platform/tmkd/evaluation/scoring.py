@@ -24,7 +24,8 @@ from tmkd.runtimes.network import Network
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
 from tmkd.runtimes.torch_runtime import TorchRuntime
 from tmkd.tasks.features import Features, Ragged, Template
-from tmkd.tasks.tokens import TokenCache, tokenize, view
+from tmkd.tasks.patterns import view
+from tmkd.tasks.tokens import TokenCache, tokenize
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.kinds import teacher_class
 from tmkd.workspace import Workspace

@@ -11,7 +11,11 @@ from tmkd.fields import Field, describe
 from tmkd.pipeline.recipe.files import shipped
 from tmkd.pipeline.recipe.recipe import Recipe
 
-EPILOG = "Any recipe field is also a switch: --student.layers 1 --finetune.alpha 0.7 --corpus.path pairs.tsv"
+EPILOG = """Any recipe field is also a switch: --student.layers 1 --finetune.alpha 0.7 --corpus.path 'my pairs #2.tsv'
+Text fields take the text as it is typed (007, 2024_01_02, #label, |, no). Fields that may be null take null, and
+columns take a position from 0; in YAML quotes such words are text: '"null"', '"0"'. Lists and mappings are YAML:
+--corpus.classes '[no, yes]'. Recipe files are YAML 1.2, whose texts stay as they are written too.
+"""
 
 
 def parser(

@@ -8,7 +8,6 @@ which answers are found, are kept whole, with the characters that their tokens s
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -18,6 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
 from tmkd.tasks.features import Ragged
+from tmkd.tasks.patterns import view
 from tmkd.workspace import Workspace, corpus_folder, fingerprint
 
 MAX_CACHED_TOKENS = 512
@@ -30,13 +30,6 @@ def vocabulary_fingerprint(tokenizer: PreTrainedTokenizerBase) -> str:
     """Return 16 hex digits that tell whether two tokenizers cut text into the same ids."""
     state = json.loads(tokenizer.backend_tokenizer.to_str())
     return fingerprint({key: value for key, value in state.items() if key not in ("truncation", "padding")})
-
-
-def view(text: str, pattern: str | None) -> str:
-    """Return the part of a text that a teacher reads: group 1 of ``pattern``, or all where it does not match."""
-    match = re.match(pattern, text, re.DOTALL) if pattern else None
-    found: str | None = match.group(1) if match else None
-    return text if found is None else found
 
 
 def tokenize(tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int = MAX_CACHED_TOKENS) -> Ragged:

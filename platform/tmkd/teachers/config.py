@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from tmkd.config import Config
 from tmkd.errors import nearest
+from tmkd.paths import PathText
 from tmkd.placement import Placement
+from tmkd.tasks.patterns import compiled
 from tmkd.tasks.tokens import MAX_CACHED_TOKENS
 from tmkd.teachers.kinds import KINDS
+
+MOST_ACTORS, MOST_GPUS, MOST_TOKENS = 100_000, 1000, 10**9
+"""Bounds far beyond any use, below what overflows in Ray and NumPy."""
 
 
 class ActorRange(Config):
     """Between how many actors the pool may grow and shrink with the cluster."""
 
-    min: int = Field(default=1, ge=1, description="actors the pool starts with and never goes below")
-    max: int = Field(ge=1, description="actors the pool may grow to when there is work and the cluster has room")
+    min: int = Field(default=1, ge=1, le=MOST_ACTORS, description="actors the pool starts with and never goes below")
+    max: int = Field(
+        ge=1, le=MOST_ACTORS, description="actors the pool may grow to when there is work and the cluster has room"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> ActorRange:
@@ -38,6 +44,7 @@ class ResourcesConfig(Config):
     cpus_per_actor: float = Field(
         default=1.0,
         gt=0,
+        le=10_000,
         description="CPU cores of an actor, so also its threads; with actors: auto, few shards get fewer actors with "
         "more cores each",
     )
@@ -54,14 +61,14 @@ class ResourcesConfig(Config):
     @field_validator("actors")
     @classmethod
     def _some_actors(cls, actors: str | int | ActorRange) -> str | int | ActorRange:
-        if isinstance(actors, int) and actors < 1:
-            raise ValueError(f"at least one actor is needed, found {actors}")
+        if isinstance(actors, int) and not 1 <= actors <= MOST_ACTORS:
+            raise ValueError(f"at least one actor is needed and at most {MOST_ACTORS:,}, found {actors:g}")
         return actors
 
     @model_validator(mode="after")
     def _device_agrees(self) -> ResourcesConfig:
-        if self.gpus_per_actor != "auto" and self.gpus_per_actor < 0:
-            raise ValueError(f"gpus_per_actor {self.gpus_per_actor} is negative")
+        if self.gpus_per_actor != "auto" and not 0 <= self.gpus_per_actor <= MOST_GPUS:
+            raise ValueError(f"gpus_per_actor {self.gpus_per_actor:g} is not between 0 and {MOST_GPUS:,}")
         if self.gpus_per_actor != "auto" and self.device == ("cpu" if self.gpus_per_actor > 0 else "cuda"):
             raise ValueError(f"device {self.device!r} and gpus_per_actor {self.gpus_per_actor} do not go together")
         return self
@@ -76,7 +83,7 @@ class TeacherConfig(Config):
         "bi_encoder: cosine of the two texts' embeddings, calibrated to a logit; span_reader: any Hugging Face "
         "question answering model, for corpora of task span",
     )
-    model: str = Field(
+    model: PathText = Field(
         description="a model folder (s3://… too), a Hugging Face Hub id, or package:NAME for an installed Python "
         "package that carries a model"
     )
@@ -106,11 +113,13 @@ class TeacherConfig(Config):
     overlap: int = Field(
         default=128,
         ge=0,
+        le=MAX_CACHED_TOKENS,
         description="span_reader only: tokens that a window of a long context shares with the one before",
     )
     top_logits: int | None = Field(
         default=None,
         ge=1,
+        le=10**6,
         description="span_reader only: of a context keep so many of the best start and end logits and the mass of the "
         "rest, for huge corpora; null keeps all",
     )
@@ -143,14 +152,8 @@ class TeacherConfig(Config):
     @field_validator("question_pattern")
     @classmethod
     def _one_group(cls, pattern: str | None) -> str | None:
-        if pattern is None:
-            return None
-        try:
-            groups = re.compile(pattern).groups
-        except re.error as error:
-            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
-        if groups < 1:
-            raise ValueError(f"{pattern!r} has no group; put what the teacher reads in parentheses")
+        if pattern is not None:
+            compiled(pattern)
         return pattern
 
     @model_validator(mode="after")
@@ -172,6 +175,6 @@ class TeacherConfig(Config):
     @field_validator("batch_tokens")
     @classmethod
     def _some_tokens(cls, tokens: str | int) -> str | int:
-        if isinstance(tokens, int) and tokens < 1:
-            raise ValueError(f"at least one token is needed, found {tokens}")
+        if isinstance(tokens, int) and not 1 <= tokens <= MOST_TOKENS:
+            raise ValueError(f"at least one token is needed and at most {MOST_TOKENS:,}, found {tokens:g}")
         return tokens

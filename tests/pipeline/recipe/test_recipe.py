@@ -263,3 +263,65 @@ def test_teachers_that_are_no_mapping_are_named(tmp_path, teachers: str, said: s
     path.write_text(f"teachers: {teachers}\n")
     with pytest.raises(UserError, match=said):
         load(str(path), {})
+
+
+def unbounded(schema: dict, definitions: dict, path: str = "") -> set[str]:
+    """Return the number fields below a JSON schema that have no upper bound."""
+    schema = {**schema, **definitions.get(schema.get("$ref", "").split("/")[-1], {})}
+    found = set()
+    if schema.get("type") in ("integer", "number") and not {"maximum", "exclusiveMaximum"} & set(schema):
+        found.add(path)
+    children = [(f"{path}.{name}".lstrip("."), child) for name, child in schema.get("properties", {}).items()]
+    children += [(path, child) for key in ("anyOf", "allOf", "prefixItems") for child in schema.get(key, [])]
+    children += [(path, schema[key]) for key in ("items", "additionalProperties") if isinstance(schema.get(key), dict)]
+    return found.union(*(unbounded(child, definitions, below) for below, child in children))
+
+
+CHECKED_BY_VALIDATORS = {
+    *(f"corpus.columns.{role}" for role in ("question", "passage", "label", "grade", "question_id", "source_id")),
+    "corpus.columns.answers", "corpus.columns.group", "corpus.mining.column", "corpus.docs.negatives.far",
+    "corpus.docs.negatives.near", "teachers.batch_tokens", "teachers.resources.actors",
+    "teachers.resources.gpus_per_actor", "training.cpus_per_worker", "training.gpus_per_worker", "training.zero_stage",
+}  # fmt: skip
+
+
+def test_every_number_has_an_upper_bound() -> None:
+    schema = Recipe.model_json_schema()
+    assert unbounded(schema, schema["$defs"]) <= CHECKED_BY_VALIDATORS
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "message"),
+    [
+        ("seed", "1e25", "seed: "),
+        ("pretrain.epochs", "1e308", "pretrain.epochs: Input should be less than or equal to 1000000000"),
+        ("pretrain.batch_size", "1" + "0" * 30, "pretrain.batch_size: Input should be less than or equal to 1000000"),
+        ("search.layers", "three", "search.layers: Input should be a valid list (found 'three')"),
+        ("teachers.summary.resources.actors", "1000000000", "at most 100,000, found 1e+09"),
+        ("training.cpus_per_worker", "-1", "training.cpus_per_worker: -1 is not between 0 and 10,000"),
+        ("corpus.docs.negatives.far", "[1, 1000000000000]", "is no window of ranks"),
+        ("run", "x" * 3000, "is too long: at most 100 bytes"),
+        ("run", "字" * 50, "is too long: at most 100 bytes"),
+        ("corpus.name", "x" * 3000, "corpus.name: 'xxx"),
+        ("student.base", "~nosuchuser/model", "the home folder of '~nosuchuser' is unknown"),
+        ("corpus.path", "~nosuchuser/pairs.tsv", "the home folder of '~nosuchuser' is unknown"),
+        ("teachers.summary.model", "a" * 300, "is too long for a path: names have at most 255 bytes"),
+        (
+            "corpus.path",
+            "/".join(["folder"] * 500),
+            "is too long for a path: names have at most 255 bytes, paths 3,000",
+        ),
+        ("corpus.columns.label", "-1", "-1 is no position of a column"),
+        ("student.layers", "true", "student.layers: true is a boolean"),
+    ],
+)
+def test_what_overflows_or_cannot_be_named_later_is_refused_now(key: str, text: str, message: str) -> None:
+    with pytest.raises(UserError, match=re.escape(message)) as caught:
+        load("docs", {key: text})
+    assert len(str(caught.value)) < 1000
+
+
+def test_a_regime_beside_a_group_that_is_none_leaves_the_fault_to_its_own_check() -> None:
+    assert "finetune: " in fault(regime="golden", finetune="often")
+    with pytest.raises(UserError, match="corpus: "):
+        load("docs", {"corpus": "[]"})

@@ -23,13 +23,15 @@ class Grid(Config):
 
     regimes: list[str] = Field([], description=f"{', '.join(COMPARED)}")
     students: list[Literal["encoder", "bi_lstm"]] = Field([], description="kinds of student")
-    layers: list[Annotated[int, Field(ge=1)]] = Field([], description="encoders' depths")
+    layers: list[Annotated[int, Field(ge=1, le=1000)]] = Field([], description="encoders' depths")
     alphas: list[Annotated[float, Field(ge=0, le=1)]] = Field([], description="weights of the soft labels in stage 2")
-    learning_rates: list[Annotated[float, Field(gt=0)]] = Field(
+    learning_rates: list[Annotated[float, Field(gt=0, le=100)]] = Field(
         [], description="of stage 2, encoders of regimes with two stages"
     )
     objectives: list[Objective] = Field([], description=f"losses on soft labels, of both stages: {OBJECTIVES}")
-    unlabeled_rows: list[Annotated[int, Field(ge=1)]] = Field([], description="rows of stage 1, in whole shards")
+    unlabeled_rows: list[Annotated[int, Field(ge=1, le=10**12)]] = Field(
+        [], description="rows of stage 1, in whole shards"
+    )
 
     @field_validator("regimes")
     @classmethod
@@ -49,11 +51,13 @@ class CompareRecipe(Config):
         description="what is compared: every combination within a row, each once, such as "
         "[{regimes: [golden, tmkd]}, {layers: [1, 3], alphas: [0.5, 0.9]}]; what a row leaves out is the recipe's own",
     )
-    seeds: int = Field(3, ge=1, description="seeds of every student; --seeds N says the same")
+    seeds: int = Field(3, ge=1, le=1000, description="seeds of every student; --seeds N says the same")
     reseed_teachers: bool = Field(
         False, description="train the teachers that are trained anew for every seed, at the cost of their labels"
     )
     measure: Literal["accuracy", "map"] = Field(
         "accuracy", description="what is compared: of rows, or where candidates are ranked the mean average precision"
     )
-    resamples: int = Field(10_000, ge=1000, description="of the test questions, for intervals and paired tests")
+    resamples: int = Field(
+        10_000, ge=1000, le=10**7, description="of the test questions, for intervals and paired tests"
+    )

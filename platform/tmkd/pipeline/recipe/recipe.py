@@ -10,6 +10,7 @@ from tmkd.config import Config
 from tmkd.corpus.config import CorpusConfig
 from tmkd.errors import nearest
 from tmkd.objectives import SOFT_OBJECTIVES
+from tmkd.paths import check_name_length
 from tmkd.pipeline.recipe.compare import CompareRecipe
 from tmkd.pipeline.recipe.evaluation import EvaluationRecipe
 from tmkd.pipeline.recipe.regimes import Regime, has_groups, with_regime
@@ -63,6 +64,7 @@ class Recipe(Config):
     @field_validator("name", "run")
     @classmethod
     def _is_a_folder_name(cls, value: str | None) -> str | None:
+        check_name_length(value or "")
         if value is not None and (not value or not value.replace("-", "").replace("_", "").replace(".", "").isalnum()):
             raise ValueError(f"{value!r} must be letters, digits, '-', '_' and '.', as folders are called so")
         return value
@@ -71,6 +73,7 @@ class Recipe(Config):
     @classmethod
     def _are_folder_names(cls, value: dict[str, TeacherEntry]) -> dict[str, TeacherEntry]:
         for name in value:
+            check_name_length(name)
             if name in RESERVED or not name.replace("-", "").replace("_", "").isalnum():
                 raise ValueError(
                     f"teacher name {name!r} must be letters, digits, '-' and '_', and none of {', '.join(RESERVED)}"

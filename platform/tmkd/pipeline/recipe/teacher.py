@@ -26,8 +26,10 @@ class TeacherTraining(Config):
     pooling: Literal["head"] | Pooling = Field(
         "head", description="head = the model's own Hugging Face classifier; else a header as the student's"
     )
-    seed: int | None = Field(None, ge=0, description="of this teacher's training; null = the recipe's")
-    layers: int | None = Field(None, ge=1, description="bottom layers kept, with a pooling other than head; null = all")
+    seed: int | None = Field(None, ge=0, le=2**31, description="of this teacher's training; null = the recipe's")
+    layers: int | None = Field(
+        None, ge=1, le=1000, description="bottom layers kept, with a pooling other than head; null = all"
+    )
     freeze_embeddings: bool = Field(
         False, description="leave the base's embeddings as they are, with a pooling other than head"
     )
@@ -46,7 +48,10 @@ class TeacherEntry(TeacherConfig):
 
     train: TeacherTraining | None = Field(None, description="null = use the model as it is")
     weight: float = Field(
-        1.0, ge=0, description="of its header among the soft ones, and of its vote where teachers are averaged; pairs"
+        1.0,
+        ge=0,
+        le=1e6,
+        description="of its header among the soft ones, and of its vote where teachers are averaged; pairs",
     )
 
     @model_validator(mode="after")
@@ -71,5 +76,9 @@ class TeacherEntry(TeacherConfig):
 class LabellingRecipe(Config):
     """What ``label_corpus.py --plan`` reckons with."""
 
-    actors: int | None = Field(None, ge=1, description="actors a teacher; null = as many as this cluster would start")
-    price_per_hour: float | None = Field(None, ge=0, description="of one actor and what it occupies, for the cost")
+    actors: int | None = Field(
+        None, ge=1, le=100_000, description="actors a teacher; null = as many as this cluster would start"
+    )
+    price_per_hour: float | None = Field(
+        None, ge=0, le=1e6, description="of one actor and what it occupies, for the cost"
+    )

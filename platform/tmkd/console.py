@@ -8,7 +8,7 @@ import sys
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from rich.console import Console
@@ -16,9 +16,22 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Table
 from rich.text import Text
 
+from tmkd.redaction import redact
+
 PLAIN_WIDTH = 150
 """Columns where stderr is no terminal: wide enough that tables in log files do not wrap."""
-console = Console(
+
+
+class _Screen(Console):
+    """Rich's console; where nobody reads on (``2>&1 | head``), the work goes on without it."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        with suppress(OSError, ValueError):  # a stderr of a test has no descriptor
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+console = _Screen(
     stderr=True,
     highlight=False,
     soft_wrap=not sys.stderr.isatty(),
@@ -36,21 +49,28 @@ NOISY = (
     "torch",
 )
 PLAIN_INTERVAL_S = 15.0
+_doing: list[str] = []
 
 
 def note(message: str) -> None:
     """Print one line of what is going on."""
-    console.print(message, markup=False)
+    console.print(redact(message), markup=False)
 
 
 def warn(message: str) -> None:
     """Print one line that the user should not overlook."""
-    console.print(Text(f"warning: {message}", style="yellow"))
+    console.print(Text(f"warning: {redact(message)}", style="yellow"))
 
 
 def heading(message: str) -> None:
-    """Print the title of a step."""
+    """Print the title of a step, which `doing` returns until the next one."""
+    _doing[:] = [message]
     console.print(Text(message, style="bold"))
+
+
+def doing() -> str | None:
+    """Return the title of the step that was announced last."""
+    return _doing[0] if _doing else None
 
 
 def quiet_libraries(verbose: bool = False) -> None:

@@ -9,10 +9,12 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from tmkd.errors import UserError, shortened
+from tmkd.redaction import HIDDEN, holds_credentials
 
 NAME_BYTES = 255
 """Longest name of a file or folder that file systems take."""
 PATH_BYTES = 3000
+"""Longest path taken; Linux has 4,095 bytes, and files are made below it."""
 """Longest path taken: below the 4,095 bytes of Linux, as files are named below it."""
 FOLDER_NAME_BYTES = 100
 """Longest name of a run, corpus or teacher: files and folders have it as part of their names."""
@@ -22,8 +24,11 @@ def check_path(text: str) -> str:
     """Return a path, address, Hub id or package name unchanged.
 
     Raises:
-        ValueError: no file system can hold it, or its home folder is unknown.
+        ValueError: no file system can hold it, its home folder is unknown, or it carries credentials.
     """
+    if holds_credentials(text):
+        scheme = text.partition("://")[0]
+        raise ValueError(f"{scheme}://{HIDDEN}: credentials belong into the environment, not into the address")
     if "\0" in text:
         raise ValueError(f"{_brief(text)} holds a NUL character, which no path can")
     longest = max(len(os.fsencode(name)) for name in text.split("/"))

@@ -15,13 +15,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from tmkd.errors import UserError
+from tmkd.paths import user_path
+from tmkd.redaction import HIDDEN, holds_credentials, redact
 
 Names = list[str]
 HASH_SUFFIX = ".sha256"
@@ -76,7 +77,7 @@ class Workspace:
         try:
             workspace._put(probe, b"")
             workspace.delete(probe)
-        except (OSError, pa.ArrowException) as error:
+        except (OSError, ValueError, pa.ArrowException) as error:
             raise UserError(
                 f"workspace {workspace.uri}: cannot be written ({error}); "
                 "give another with --workspace DIR|URI or mend its permissions"
@@ -93,10 +94,10 @@ class Workspace:
         _refuse_credentials(uri)
         if "://" in uri and "?" in uri:
             raise UserError(
-                f"{uri}: settings of a store belong into the environment (for S3 AWS_REGION, AWS_ENDPOINT_URL); "
-                "behind the address stand paths"
+                f"{redact(uri)}: settings of a store belong into the environment (for S3 AWS_REGION, "
+                "AWS_ENDPOINT_URL); behind the address stand paths"
             )
-        return cls(uri if "://" in uri else str(Path(uri).expanduser().resolve()))
+        return cls(uri if "://" in uri else str(user_path(uri, "workspace").resolve()))
 
     @property
     def is_local(self) -> bool:
@@ -224,10 +225,10 @@ class Workspace:
 
 def _refuse_credentials(uri: str) -> None:
     """Keep secrets out of addresses, which stand in logs, reports and commands to run next."""
-    address = urlsplit(uri)
-    if "://" in uri and ("@" in address.netloc or "secret" in address.query.lower()):
+    if holds_credentials(uri):
+        scheme = uri.partition("://")[0]
         raise UserError(
-            f"{address.scheme}://***: credentials belong into the environment (for S3 AWS_ACCESS_KEY_ID and "
+            f"{scheme}://{HIDDEN}: credentials belong into the environment (for S3 AWS_ACCESS_KEY_ID and "
             "AWS_SECRET_ACCESS_KEY, AWS_PROFILE or the machine's role), not into the address"
         )
 

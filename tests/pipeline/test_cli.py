@@ -8,7 +8,8 @@ import pytest
 
 from tmkd.errors import UserError
 from tmkd.fields import describe
-from tmkd.pipeline.cli import INTERRUPTED, USER_MISTAKE, main, overrides_from
+from tmkd.pipeline.cli import main, overrides_from
+from tmkd.pipeline.endings import INTERRUPTED, USER_MISTAKE
 from tmkd.pipeline.help import parser
 from tmkd.pipeline.recipe.files import shipped
 from tmkd.pipeline.recipe.recipe import Recipe

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
-import json
+import io
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tmkd.config import apply_overrides, parse
-from tmkd.console import console, note, quiet_libraries, warn
-from tmkd.errors import UserError, nearest
+from tmkd.console import note, quiet_libraries
+from tmkd.errors import UserError, nearest, shortened
 from tmkd.pipeline.context import MINIATURE
+from tmkd.pipeline.endings import Ending
 from tmkd.pipeline.help import page, parser
 from tmkd.pipeline.recipe.files import read, with_overrides
 from tmkd.pipeline.recipe.recipe import Recipe
+from tmkd.pipeline.signals import ending_on_signals
 
 Step = Callable[[Any], dict[str, Any]]
 Next = str | Callable[[Recipe], str] | None
 """What the user would run after a job, or what tells it of a recipe."""
 SWITCHES = ("recipe", "workspace", "fixture", "json", "verbose", "help", "remake", "relabel")
-USER_MISTAKE = 2
-EXIT_STATUS = "exit_status"
-"""Key of a step's result that becomes the job's exit status and is not printed."""
-INTERRUPTED = 130
 REMAKE = {"remake": "make the corpus again although one is there (its sources have changed)"}
 RELABEL = {"relabel": "make stale soft labels (and what they hang on) again, at their cost"}
 
@@ -50,29 +49,40 @@ def main(
         shorthand: switch with a value -> the recipe field that it stands for.
     """
     made = parser(job, what, {**REMAKE, **RELABEL, **(own or {})}, shorthand)
-    switches, rest = made.parse_known_args(sys.argv[1:] if argv is None else list(argv))
-    if switches.help:
-        with contextlib.suppress(BrokenPipeError):  # a pager that has seen enough
-            print(page(made), flush=True)
-        return 0
-    quiet_libraries(switches.verbose)
-    answer = sys.stdout
-    if switches.json:  # whatever a library prints, now or when this process ends, must not stand behind the answer
+    words = sys.argv[1:] if argv is None else list(argv)
+    ending = Ending(job, sys.stdout if "--json" in words else None, "--verbose" in words)
+    if ending.answer:  # whatever a library prints, now or when this process ends, must not stand behind the answer
         sys.stdout = sys.stderr
-    switches.asked = frozenset(name for name in own or {} if getattr(switches, name))
-    try:
+
+    def work() -> dict[str, Any] | None:
+        _check_words(words)
+        switches, rest = made.parse_known_args(words)
+        if switches.help:
+            return _show_help(made)
+        quiet_libraries(switches.verbose)
+        ending.workspace = switches.workspace
+        switches.asked = frozenset(name for name in own or {} if getattr(switches, name))
         given = {**overrides_from(rest, [*(own or {}), *(shorthand or {})]), **_short(switches, shorthand)}
-        result = _run(job, switches, given, step, next_command)
-    except UserError as error:
-        console.print(f"error: {error}", style="red", markup=False)
-        return USER_MISTAKE
-    except KeyboardInterrupt:
-        warn("interrupted; the same command goes on from here")
-        return INTERRUPTED
-    status = int(result.pop(EXIT_STATUS, 0))
-    if switches.json:
-        print(json.dumps(result, default=str), file=answer, flush=True)
-    return status
+        return _run(job, switches, given, step, next_command)
+
+    with ending_on_signals():
+        return ending.of(work)
+
+
+def _check_words(words: Sequence[str]) -> None:
+    for word in words:
+        if "\0" in word or any("\ud800" <= character <= "\udfff" for character in word):
+            raise UserError(
+                f"{shortened(ascii(word), 300)}: not text in this terminal's encoding; rename the file, or set LANG to "
+                "the encoding that it is named in"
+            )
+
+
+def _show_help(made: argparse.ArgumentParser) -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a terminal of few characters
+        sys.stdout.reconfigure(errors="replace")
+    with contextlib.suppress(BrokenPipeError):  # a pager that has seen enough
+        print(page(made), flush=True)
 
 
 def _short(switches: Any, shorthand: Mapping[str, str] | None) -> dict[str, str]:
@@ -94,14 +104,14 @@ def overrides_from(rest: Sequence[str], own: Sequence[str] = ()) -> dict[str, st
     words = list(rest)
     while words:
         word = words.pop(0)
+        shown = shortened(word, 300)
         if not word.startswith("--"):
-            raise UserError(f"{word!r}: expected a switch such as --student.layers 3; --help lists them all")
+            raise UserError(f"{shown!r}: expected a switch such as --student.layers 3; --help lists them all")
         name, equals, value = word[2:].partition("=")
         top = name.split(".")[0]
         if top not in Recipe.model_fields:
-            raise UserError(
-                f"--{name}: no such switch{nearest(top, [*Recipe.model_fields, *SWITCHES, *own])}; see --help"
-            )
+            hint = nearest(top, [*Recipe.model_fields, *SWITCHES, *own])
+            raise UserError(f"{shown.partition('=')[0]}: no such switch{hint}; see --help")
         if not equals:
             if not words or words[0].startswith("--"):
                 raise UserError(f"--{name}: needs a value")
@@ -114,6 +124,8 @@ def _run(job: str, switches: Any, overrides: dict[str, str], step: Step, next_co
     recipe, source_tree = _recipe(switches, overrides)
     from tmkd.workspace import Workspace
 
+    if not switches.workspace:
+        raise UserError("--workspace: the name is empty; give a folder or an address such as s3://bucket/tmkd")
     where = f"{switches.workspace.rstrip('/')}/fixture" if switches.fixture else switches.workspace
     workspace = Workspace.open(where)
     if switches.fixture:
@@ -138,7 +150,12 @@ def _shrunk(source_tree: tuple[dict[str, Any], str], workspace: Any, overrides: 
 
     tree, source = source_tree
     of_corpus = {key: value for key, value in overrides.items() if key.startswith("corpus.")}
-    small = shrink(apply_overrides(tree, of_corpus, Recipe), ensure_base(workspace))
+    base = ensure_base(workspace)
+    try:
+        small = shrink(apply_overrides(tree, of_corpus, Recipe), base)
+    except (TypeError, ValueError, AttributeError):
+        parse(Recipe, apply_overrides(tree, of_corpus, Recipe), source)  # says what is wrong without the overrides
+        raise
     return parse(Recipe, with_overrides(small, overrides), f"{source} --fixture")
 
 

@@ -6,7 +6,9 @@ import argparse
 import shutil
 import textwrap
 from collections.abc import Mapping
+from typing import NoReturn
 
+from tmkd.errors import UserError
 from tmkd.fields import Field, describe
 from tmkd.pipeline.recipe.files import shipped
 from tmkd.pipeline.recipe.recipe import Recipe
@@ -18,11 +20,18 @@ columns take a position from 0; in YAML quotes such words are text: '"null"', '"
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """Raises what is wrong with a switch, in place of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see --help")
+
+
 def parser(
     job: str, what: str, switches: dict[str, str], shorthand: Mapping[str, str] | None = None
 ) -> argparse.ArgumentParser:
     """Return the parser of a job's own switches; recipe fields are read from what it leaves over."""
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog=f"python jobs/{job}.py", description=what, epilog=EPILOG, add_help=False, allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip

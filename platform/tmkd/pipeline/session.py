@@ -11,6 +11,7 @@ from tmkd.pipeline.context import Context
 from tmkd.pipeline.preflight import announce, check_models
 from tmkd.pipeline.reach import check_workspace
 from tmkd.pipeline.recipe.recipe import Recipe
+from tmkd.pipeline.signals import heed_signals
 from tmkd.workspace import Workspace
 from tmkd.yaml_nodes import dump
 
@@ -33,6 +34,7 @@ def run_job(
     tracking.warm_up(workspace)
     check_models(recipe)
     connect(switches.verbose)
+    heed_signals()  # Ray has put a handler of its own in place
     check_workspace(workspace)
     tracker = tracking.open_tracker(workspace, recipe.name)
     key = f"{job} {recipe.run_name}" if job in CONTINUED else None

@@ -1,4 +1,7 @@
-"""Ctrl-C while Tune runs: raised between its steps. Amid one, Ray may swallow it, or MLflow's database stay locked."""
+"""Ctrl-C and SIGTERM while Tune runs: raised between its steps.
+
+Amid one, Ray may swallow them, or MLflow's database stay locked.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +11,41 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-_seen = threading.Event()  # of the process: Tune pickles its callbacks
+from tmkd.errors import Terminated
+
+HEEDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_seen: list[int] = []
+"""Signals noted in this process: Tune pickles its callbacks."""
 
 
 @contextmanager
 def heeded() -> Iterator[None]:
-    """Note a Ctrl-C within the block for `raise_if_seen`, which is called at the end too; a second one acts at once."""
+    """Note a signal within the block for `raise_if_seen`, which is called at the end too; a second one acts at once."""
     _seen.clear()
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, _note)
+    noted = [number for number in HEEDED if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, _note) for number in noted}
     try:
         yield
         raise_if_seen()
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def raise_if_seen() -> None:
-    """Raise `KeyboardInterrupt` if one was noted."""
-    if _seen.is_set():
-        raise KeyboardInterrupt
+    """Raise `KeyboardInterrupt`, or `Terminated`, if a signal was noted."""
+    if _seen:
+        raise _as_exception(_seen[0])
 
 
 def _note(number: int, frame: Any) -> None:
-    if _seen.is_set():
-        raise KeyboardInterrupt
-    _seen.set()
+    if _seen:
+        raise _as_exception(_seen[0])
+    _seen.append(number)
+
+
+def _as_exception(number: int) -> KeyboardInterrupt:
+    return KeyboardInterrupt() if number == signal.SIGINT else Terminated(number)

@@ -4,7 +4,7 @@
 cannot be reached is named once in a warning and then left alone. MLflow itself is imported on first use.
 """
 
-from tmkd.tracking.connection import Connection, redact, warm_up
+from tmkd.tracking.connection import Connection, warm_up
 from tmkd.tracking.runs import RunHandle, Tracker, open_tracker
 
-__all__ = ["Connection", "RunHandle", "Tracker", "open_tracker", "redact", "warm_up"]
+__all__ = ["Connection", "RunHandle", "Tracker", "open_tracker", "warm_up"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import threading
 import uuid
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from tmkd import console
+from tmkd.redaction import redact
 from tmkd.workspace import Workspace, fingerprint
 
 if TYPE_CHECKING:
@@ -32,12 +32,6 @@ PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT
 REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST")
 """MLflow's codes for a server that is there and says no."""
 _creation = threading.Lock()
-
-
-def redact(text: str) -> str:
-    """Return ``text`` without the user names, passwords and tokens that addresses in it carry."""
-    text = re.sub(r"://[^/@\s'\"]*@", "://***@", text)
-    return re.sub(r"(?i)\b(password|passwd|pwd|token|secret|api_key)=[^&\s'\"]+", r"\1=***", text)
 
 
 @dataclass

@@ -22,7 +22,8 @@ def test_a_password_is_hidden_whatever_it_holds(scheme: str, secret: str) -> Non
 @pytest.mark.parametrize(
     "name",
     ["token", "access_token", "refresh-token", "password", "passwd", "sslpassword", "sig", "signature", "api_key",
-     "key", "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "AWSAccessKeyId", "secret_key", "Authorization"],
+     "key", "X-Amz-Signature", "X-Amz-Credential", "X-Amz-Security-Token", "AWSAccessKeyId", "secret_key",
+     "Authorization"],
 )  # fmt: skip
 def test_settings_that_are_secrets_are_hidden(name: str) -> None:
     assert redact(f"http://host/x?a=1&{name}=abc%2F+/=&b=2 failed") == f"http://host/x?a=1&{name}=***&b=2 failed"

@@ -14,9 +14,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tmkd import console, tracking
+from tmkd.tracking.abandoned import PROCESS_TAG, end_abandoned, this_process
 from tmkd.tracking.connection import SQLITE, locate
 from tmkd.tracking.pair_model import PairScorer, pair_model
 from tmkd.workspace import Workspace
@@ -288,6 +290,21 @@ def test_a_model_is_logged_with_signature_and_predicts_when_loaded(tracker, clie
     assert predicted["answer"][0] == pytest.approx({e["label"]: e["score"] for e in expected}["answer"], abs=1e-6)
     stored = list(Path(client.get_logged_model(uri.removeprefix("models:/")).artifact_location).rglob("*"))
     assert not [path for path in stored if path.suffix in (".pkl", ".bin", ".py")]
+
+
+def test_runs_of_a_process_that_was_killed_are_ended_with_their_children(tracker, client):
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        host, _, _ = this_process().rsplit(" ", 2)
+        dead = f"{host} {other.pid} {psutil.Process(other.pid).create_time():.0f}"
+        other.kill()
+    left = tracker.begin("left by the dead", {PROCESS_TAG: dead})
+    child = tracker.begin("its child", parent=left)
+    mine = tracker.begin("of this process", {PROCESS_TAG: this_process()})
+    far = tracker.begin("of another host", {PROCESS_TAG: "elsewhere 1 1"})
+    end_abandoned(tracker)
+    assert [client.get_run(run.run_id).info.status for run in (left, child, mine, far)] == [
+        "KILLED", "KILLED", "RUNNING", "RUNNING",
+    ]  # fmt: skip
 
 
 def test_a_run_on_a_server_holds_what_it_was_told(far_tracker, far_client, server, model_folder, tmp_path, warnings):

@@ -47,10 +47,10 @@ def _faults(error: ValidationError, model: Model) -> list[tuple[list[str], Any]]
 
 
 def _keys(fault: Any, names: frozenset[str]) -> list[str]:
-    *parents, last = fault["loc"] or ("",)
-    is_user_s = fault["type"] == "extra_forbidden"  # an unknown key may look like the mark of a branch
-    keys = [str(key) for key in parents if not _is_branch(key, names)]
-    return [*keys, str(last)] if last != "" and (is_user_s or not _is_branch(last, names)) else keys
+    if fault["type"] == "extra_forbidden":  # the unknown key itself may look like the mark of a branch
+        *parents, last = fault["loc"]
+        return [*(str(key) for key in parents if not _is_branch(key, names)), str(last)]
+    return [str(key) for key in fault["loc"] if not _is_branch(key, names)]
 
 
 def _is_branch(key: int | str, names: frozenset[str]) -> bool:
@@ -64,10 +64,10 @@ _OWN_WORDS = ("value_error", "assertion_error")
 
 
 def _explain(model: Model, keys: list[str], fault: Any) -> str:
-    dotted = shortened(".".join(keys) or "(whole recipe)", KEY_LENGTH)
+    dotted = shortened(".".join(keys) if keys else "(whole recipe)", KEY_LENGTH)
     if fault["type"] == "extra_forbidden":
         legal = _legal_keys(model, keys[:-1])
-        return f"{dotted}: unknown key{nearest(keys[-1], legal)}; legal here: {', '.join(sorted(legal))}"
+        return f"{dotted or repr('')}: unknown key{nearest(keys[-1], legal)}; legal here: {', '.join(sorted(legal))}"
     if fault["type"] == "missing":
         return f"{dotted}: required, but missing"
     message = fault["msg"].removeprefix("Value error, ")

@@ -51,6 +51,10 @@ class Ending:
             return self._failed(error)
         except KeyboardInterrupt as error:
             return _interrupted(error)
+        except SystemExit as error:  # Ray's own handler of SIGTERM, which is in place while Ray starts
+            if error.code != signal.SIGTERM:
+                raise
+            return _interrupted(Terminated(signal.SIGTERM))
         if result is None:
             return 0
         status = int(result.pop(EXIT_STATUS, 0))

@@ -28,10 +28,10 @@ def shrink(tree: Tree, base: str) -> Tree:
         corpus["max_rows"] = 300
     else:
         corpus["docs"] = {**(corpus.get("docs") or {}), "max_per_package": 60, "packages": PACKAGES, **SIZES}
-    small["corpus"] = {**corpus, "shard_rows": min(int(corpus.get("shard_rows", 100)), 100)}
+    small["corpus"] = {**corpus, "shard_rows": _at_most(corpus.get("shard_rows", 100), 100)}
     small["teachers"] = {name: _small_teacher(teacher, base) for name, teacher in (tree.get("teachers") or {}).items()}
     student = dict(tree.get("student") or {})
-    small["student"] = {**student, "base": base, "layers": min(int(student.get("layers", 2)), 2), "max_length": 48}
+    small["student"] = {**student, "base": base, "layers": _at_most(student.get("layers", 2), 2), "max_length": 48}
     small["reading"] = {**(tree.get("reading") or {}), **READING}
     for stage in ("pretrain", "finetune"):
         small[stage] = {**(tree.get(stage) or {}), "epochs": 1, "batch_size": 16}
@@ -48,12 +48,14 @@ def shrink(tree: Tree, base: str) -> Tree:
 
 
 def _small_comparison(tree: dict[str, Any]) -> dict[str, Any]:
-    grids = [{**grid, "layers": sorted({min(n, 2) for n in grid.get("layers", [])})} for grid in tree.get("grids", [])]
+    grids = [
+        {**grid, "layers": sorted({_at_most(n, 2) for n in grid.get("layers", [])})} for grid in tree.get("grids", [])
+    ]
     return {**tree, **({"grids": grids} if grids else {}), "seeds": 2, "resamples": 1000}
 
 
 def _small_search(tree: dict[str, Any]) -> dict[str, Any]:
-    layers = sorted({min(n, 2) for n in tree.get("layers", [])})
+    layers = sorted({_at_most(n, 2) for n in tree.get("layers", [])})
     return {**tree, "layers": layers, "trials": 4, "rungs": 2, "speed_seconds": 0.1}
 
 
@@ -69,11 +71,16 @@ def _small_teacher(teacher: dict[str, Any], base: str) -> dict[str, Any]:
     if train:
         train = {**train, "golden": {**(train.get("golden") or {}), "epochs": 1}}
         if train.get("layers"):
-            train["layers"] = min(int(train["layers"]), 2)
+            train["layers"] = _at_most(train["layers"], 2)
         if train.get("warm_up"):
             train["warm_up"] = {**train["warm_up"], "epochs": 0.5}
         small["train"] = train
     return small
+
+
+def _at_most(value: Any, most: int) -> int:
+    """Return a number of a recipe, which may be written as text, made smaller."""
+    return min(int(float(value)), most)
 
 
 def ensure_base(workspace: Workspace) -> str:

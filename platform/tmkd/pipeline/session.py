@@ -12,6 +12,7 @@ from tmkd.pipeline.preflight import announce, check_models
 from tmkd.pipeline.reach import check_workspace
 from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.pipeline.signals import heed_signals
+from tmkd.tracking.abandoned import PROCESS_TAG, end_abandoned, this_process
 from tmkd.workspace import Workspace
 from tmkd.yaml_nodes import dump
 
@@ -38,7 +39,9 @@ def run_job(
     check_workspace(workspace)
     tracker = tracking.open_tracker(workspace, recipe.name)
     key = f"{job} {recipe.run_name}" if job in CONTINUED else None
+    end_abandoned(tracker)
     with tracker.run(recipe.run_name, tags={"job": job}, key=key) as run:
+        run.tags({PROCESS_TAG: this_process()})
         run.params(flat(recipe.model_dump(mode="json")))
         run.text(dump(recipe.model_dump(mode="json")), "recipe.yaml")
         context = Context(

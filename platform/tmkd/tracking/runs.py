@@ -188,14 +188,14 @@ class Tracker:
 
         def call(client: MlflowClient) -> None:
             open_ones = f"tags.`{PARENT_TAG}` = '{parent.run_id}' and attributes.status = 'RUNNING'"
-            for run in client.search_runs([self._experiment_id(client)], open_ones):
+            for run in client.search_runs([self.experiment_id(client)], open_ones):
                 client.set_terminated(run.info.run_id, status)
 
         if parent.run_id:
             self.connection.attempt("end what was left running", call)
 
     def _open(self, client: MlflowClient, name: str, tags: dict[str, str]) -> str:
-        experiment_id = self._experiment_id(client)
+        experiment_id = self.experiment_id(client)
         if KEY_TAG in tags:
             same = f"tags.`{KEY_TAG}` = '{tags[KEY_TAG]}'"
             found = client.search_runs([experiment_id], f"{same} and attributes.status != 'FINISHED'", max_results=1)
@@ -208,7 +208,8 @@ class Tracker:
                 return run_id
         return str(client.create_run(experiment_id, tags=tags, run_name=name).info.run_id)
 
-    def _experiment_id(self, client: MlflowClient) -> str:
+    def experiment_id(self, client: MlflowClient) -> str:
+        """Return MLflow's id of the experiment, which is made if it is not there."""
         from mlflow.exceptions import MlflowException
 
         found = client.get_experiment_by_name(self.experiment)

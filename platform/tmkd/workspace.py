@@ -73,6 +73,11 @@ class Workspace:
             UserError: if it cannot be written, naming the folder and the cause; if the address carries credentials.
         """
         workspace = cls.of(uri)
+        if workspace.is_local and set("?%") & set(workspace.uri):  # MLflow would make its database elsewhere
+            raise UserError(
+                f"workspace {workspace.uri}: '?' and '%' have a meaning of their own in the address of MLflow's database "
+                "below it; choose a folder without them"
+            )
         probe = f".writable-{uuid.uuid4().hex[:8]}"
         try:
             workspace._put(probe, b"")

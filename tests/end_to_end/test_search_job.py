@@ -127,11 +127,12 @@ def test_killed_twice_at_random_nothing_is_lost_and_nothing_done_twice(ray_sessi
 
 
 @pytest.mark.slow
-def test_after_ctrl_c_a_study_is_not_taken_for_finished(tmp_path: Path) -> None:
-    """Ray Tune's own answer to it is to end the experiment as if it were."""
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_after_a_signal_a_study_is_not_taken_for_finished(tmp_path: Path, number: int, status: int) -> None:
+    """Ray Tune's own answer to Ctrl-C is to end the experiment as if it were."""
     driver = start(tmp_path, 1, trials=30)
-    driver.send_signal(signal.SIGINT)
-    assert driver.wait() == 130
+    driver.send_signal(number)
+    assert driver.wait() == status
     assert "the same command goes on from here" in (tmp_path / "screen").read_text()
     assert not list((tmp_path / "fixture/students/views").glob("search-*.json"))
     client = MlflowClient(f"sqlite:///{tmp_path}/fixture/mlflow.db")

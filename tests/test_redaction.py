@@ -70,5 +70,5 @@ def test_settings_behind_an_address_are_refused_without_a_secret_in_the_message(
 
 @pytest.mark.parametrize("uri", ["~nosuchuser/ws", "a\0b", "a?b", "50%", "x" * 300, "/".join(["y"] * 4000)])
 def test_a_workspace_that_no_file_system_can_hold_is_refused(uri: str) -> None:
-    with pytest.raises(UserError, match="workspace[: ]"):
+    with pytest.raises(UserError, match=r"^workspace[: ]"):
         Workspace.open(uri)

@@ -75,8 +75,8 @@ class Workspace:
         workspace = cls.of(uri)
         if workspace.is_local and set("?%") & set(workspace.uri):  # MLflow would make its database elsewhere
             raise UserError(
-                f"workspace {workspace.uri}: '?' and '%' have a meaning of their own in the address of MLflow's database "
-                "below it; choose a folder without them"
+                f"workspace {workspace.uri}: '?' and '%' mean something else to MLflow's database, which "
+                "is in that folder; choose one without them"
             )
         probe = f".writable-{uuid.uuid4().hex[:8]}"
         try:

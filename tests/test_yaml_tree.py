@@ -177,10 +177,10 @@ BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     ],
 )  # fmt: skip
 def test_yaml_that_cannot_be_read_is_refused_at_once_with_its_line(tmp_path: Path, text: Any, message: str) -> None:
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(UserError, match=rf"(?s)r\.yaml: .*{message}") as caught:
         written(tmp_path, text)
-    assert len(str(caught.value)) < 2000 and time.monotonic() - started < 2
+    assert len(str(caught.value)) < 2000 and time.process_time() - started < 3
 
 
 def test_hundreds_of_faults_are_counted_and_the_message_stays_short(tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ class MiningConfig(Config):
         default=None, description="file of passages to mine from; else the split's own passages"
     )
     column: Column = Field(default="passage", description="the passage column of that file")
-    tokenizer: str | None = Field(
+    tokenizer: PathText | None = Field(
         default=None,
         description="Hugging Face tokenizer (folder or Hub id) that cuts words; null = at blanks and signs, or "
         "into pairs of characters where a script has no blanks",

@@ -58,7 +58,8 @@ def main(
         _check_words(words)
         switches, rest = made.parse_known_args(words)
         if switches.help:
-            return _show_help(made)
+            _show_help(made)
+            return None
         quiet_libraries(switches.verbose)
         ending.workspace = switches.workspace
         switches.asked = frozenset(name for name in own or {} if getattr(switches, name))

@@ -11,9 +11,9 @@ from tmkd.errors import UserError
 from tmkd.labelling.forecast import Forecast, forecast
 from tmkd.labelling.verify import verify
 from tmkd.pipeline.class_check import check_classes
-from tmkd.pipeline.cli import EXIT_STATUS
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus
+from tmkd.pipeline.endings import EXIT_STATUS
 from tmkd.pipeline.label_plan import plan_path
 from tmkd.pipeline.labels import ATTENTION_STORE
 from tmkd.pipeline.spans.attention_step import forecast_attention

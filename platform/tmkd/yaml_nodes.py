@@ -109,7 +109,7 @@ def dump(tree: Any) -> str:
     """Return a tree of JSON-able values as YAML in block style, keys in their order."""
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = False  # type: ignore[assignment]
-    writer.sort_base_mapping_type_on_output = False
+    writer.sort_base_mapping_type_on_output = False  # type: ignore[assignment]
     writer.width = 10_000
     stream = io.StringIO()
     writer.dump(tree, stream)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -59,10 +60,11 @@ def outcome(call: Callable[[], Any]) -> str:
 
 
 _writes: list[str] | None = None
+_watched = threading.get_ident()
 
 
 def _audit(event: str, arguments: tuple[Any, ...]) -> None:
-    if _writes is None:
+    if _writes is None or threading.get_ident() != _watched:  # other tests' threads may still be at work
         return
     opened = event == "open" and (
         (isinstance(arguments[1], str) and set(arguments[1]) & set("wxa+"))
@@ -78,8 +80,8 @@ sys.addaudithook(_audit)
 @contextmanager
 def no_writes() -> Iterator[None]:
     """Fail where Python code in the block opens a file to write, or makes, renames or deletes one."""
-    global _writes
-    _writes = []
+    global _writes, _watched
+    _writes, _watched = [], threading.get_ident()
     try:
         yield
         assert not _writes, _writes[:5]

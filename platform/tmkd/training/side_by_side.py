@@ -7,7 +7,8 @@ from typing import Any
 
 import ray
 
-from tmkd.cluster import setup_worker, users_mistake, watch_progress
+from tmkd.cluster import setup_worker, watch_progress
+from tmkd.cluster_errors import explain
 from tmkd.errors import UserError
 from tmkd.training import divergence
 from tmkd.training.config import EngineConfig
@@ -151,5 +152,5 @@ def _reason(done: Any) -> str | None:
     try:
         ray.get(done)
     except Exception as error:  # whatever it is, it is noted beside the other cells
-        return str(users_mistake(error) or getattr(error, "cause", None) or error).strip()
+        return explain(error)
     return None

@@ -12,7 +12,8 @@ import pytest
 import ray
 
 from tmkd import cluster
-from tmkd.cluster import cluster_size, connect, progress_poster, started_here, watch_progress
+from tmkd.cluster import cluster_size, connect, progress_poster, watch_progress
+from tmkd.cluster_address import started_here
 from tmkd.cluster_errors import users_mistake
 from tmkd.errors import UserError
 

@@ -10,28 +10,32 @@ import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray._private import ray_constants, services
+from ray._private import ray_constants
 from ray._raylet import Config  # type: ignore[attr-defined]
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from tmkd.cluster_address import INSTEAD, LOCAL, checked_address
+from tmkd.cluster_errors import explain
+from tmkd.cluster_quiet import LEVEL, level_of_processes_only, quiet_reports
 from tmkd.console import Bar, progress_bar, quiet_libraries
 from tmkd.errors import UserError
+from tmkd.user_folders import cache_folder, socket_root
 from tmkd.yaml_nodes import compose
 from tmkd.yaml_tree import build
 
 BOARD_NAME = "tmkd-progress"
 POLL_S = 0.5
 IDLE_WORKER_MS = 60_000
-LOCAL = "local"
-"""Ray's name for an address of one's own."""
 LOOPBACK = "TMKD_RAY_ON_LOOPBACK"
 """Set where this machine's own cluster, which no other machine can reach, is used."""
+LONGEST_SOCKET = len("/ray/session_2026-01-01_00-00-00_000000_4194304/sockets/plasma_store.1")
+"""Of the paths that Ray makes below its temporary folder."""
 CLUSTER_CONFIG = "TMKD_CLUSTER_CONFIG"
 """May name a cluster.yaml that says what the cluster can grow to, where `ray up` has not left one on the head."""
 
@@ -43,33 +47,35 @@ def connect(verbose: bool = False) -> None:
     other are sent this very package, so that all of them run what the driver runs, wherever it was started from.
 
     Raises:
-        UserError: if a cluster that somebody has started here is neither named nor refused by ``RAY_ADDRESS=local``.
+        UserError: if a cluster that somebody has started here is neither named nor refused by ``RAY_ADDRESS=local``, or
+            the one that is named cannot be joined.
     """
     if ray.is_initialized():
         return
-    if (address := os.environ.get("RAY_ADDRESS", "")).startswith("http"):
-        raise UserError(
-            f"RAY_ADDRESS: {address} takes submitted jobs (ray job submit -- python jobs/…); unset it to run here"
-        )
-    if not address and (found := started_here()):
-        raise UserError(
-            f"a Ray cluster runs on this machine ({found}): RAY_ADDRESS=auto uses it, RAY_ADDRESS=local starts one of "
-            "this job's own"
-        )
+    _bind_as_marked()  # also in a process that joins such a cluster, which inherits the mark
+    address = checked_address()
     os.environ["TMKD_VERBOSE"] = "1" if verbose else "0"  # the driver's own rooms read it as the workers do
     options = _options(verbose)
-    if os.environ.get(LOOPBACK):  # also in a process that joins such a cluster, which inherits the mark
-        ray_constants.ENABLE_RAY_CLUSTER = False  # Ray's own switch for "no other machine joins": it binds to loopback
+    _bind_as_marked()
+    if not verbose:
+        quiet_reports()
     try:
-        ray.init(**options)
+        with nullcontext() if verbose else level_of_processes_only():
+            ray.init(**options)
     except Exception as error:
-        if "timed out" not in str(error):
+        reason = explain(error)
+        if address:
+            raise UserError(f"RAY_ADDRESS: {address}: this cluster cannot be joined ({reason}); {INSTEAD}") from error
+        if "timed out" not in reason:
             raise
-        reason = str(error).strip().splitlines()[0]
         raise UserError(
-            f"Ray did not start ({reason}); is the machine busy, or the cluster at RAY_ADDRESS gone? The same command "
-            "goes on from here"
+            f"Ray did not start ({reason}); is the machine busy? The same command goes on from here"
         ) from None
+
+
+def _bind_as_marked() -> None:
+    if os.environ.get(LOOPBACK):
+        ray_constants.ENABLE_RAY_CLUSTER = False  # Ray's own switch for "no other machine joins": it binds to loopback
 
 
 def _options(verbose: bool) -> dict[str, Any]:
@@ -80,7 +86,7 @@ def _options(verbose: bool) -> dict[str, Any]:
         "logging_level": "INFO" if verbose else "ERROR",
         "runtime_env": {"env_vars": passed_on},
     }
-    if os.environ.get("RAY_ADDRESS", LOCAL) != LOCAL:
+    if (os.environ.get("RAY_ADDRESS") or LOCAL) != LOCAL:
         if not os.environ.get(LOOPBACK):
             options["runtime_env"]["py_modules"] = [str(Path(__file__).resolve().parent)]
         return options
@@ -94,14 +100,10 @@ def _options(verbose: bool) -> dict[str, Any]:
     # Ray warns of four times as many processes as it starts at once, and trainings side by side have controllers.
     os.environ.setdefault("RAY_worker_maximum_startup_concurrency", str(2 * cores))
     if not verbose:
-        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        os.environ.setdefault(LEVEL, "fatal")
+    if (short := socket_root(LONGEST_SOCKET)) is not None:
+        options["_temp_dir"] = str(short / "ray")
     return options | {"address": LOCAL, "num_cpus": cores, "include_dashboard": False}
-
-
-def started_here() -> str | None:
-    """Return the address of the cluster that ``ray start`` has started on this machine and that still runs."""
-    address = services.find_bootstrap_address(None)
-    return address if address in services.find_gcs_addresses() else None
 
 
 def usable_cores() -> int:
@@ -180,10 +182,9 @@ def resources_of(found: Iterable[Machines]) -> Counter[str]:
 def _use_own_token() -> None:
     if os.environ.get("RAY_AUTH_MODE") or os.environ.get("RAY_AUTH_TOKEN"):
         return
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tmkd"
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = cache_folder()
     token = folder / "ray-token"
-    if not token.exists():
+    if not os.access(token, os.R_OK) or not token.stat().st_size:
         beside = folder / f".ray-token-{secrets.token_hex(4)}"
         beside.touch(mode=0o600)
         beside.write_text(secrets.token_hex(32))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import uuid
 import warnings
@@ -13,6 +12,7 @@ import torch
 
 from tmkd.errors import UserError
 from tmkd.runtimes.network import Network
+from tmkd.user_folders import cache_folder
 from tmkd.workspace import fingerprint
 
 OPSET = 17
@@ -50,10 +50,9 @@ def graph_of(network: Network, precision: str, key: str) -> Path:
         raise UserError('runtime onnx: ONNX Runtime is not installed; pip install "tmkd[onnx]", or set runtime: torch')
     kind = type(network).__name__
     name = fingerprint([key, kind, getattr(network, "pooling", None), OPSET, torch.__version__, onnx_version()])
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tmkd" / "onnx"
+    folder = cache_folder("onnx")
     path = folder / f"{name}-{precision}.onnx"
     if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder) as scratch:
             made = _export(network, Path(scratch)) if precision == "fp32" else _quantise(network, key, Path(scratch))
             made.replace(path)  # atomic: another actor of this machine may be doing the same

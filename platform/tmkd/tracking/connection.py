@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tmkd import console
 from tmkd.redaction import redact
+from tmkd.user_folders import cache_folder
 from tmkd.workspace import Workspace, fingerprint
 
 if TYPE_CHECKING:
@@ -156,5 +157,4 @@ def _is_there(error: Exception) -> bool:
 
 
 def _cache_folder(uri: str) -> Path:
-    root = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return root / "tmkd" / "mlflow" / fingerprint(uri)
+    return cache_folder("mlflow", fingerprint(uri))

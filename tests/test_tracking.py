@@ -3,14 +3,16 @@
 import json
 import os
 import pickle
+import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
 import urllib.request
-from contextlib import suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,6 +53,13 @@ def client(tracker):
 def warnings(monkeypatch):
     heard = []
     monkeypatch.setattr(console, "warn", heard.append)
+    return heard
+
+
+@pytest.fixture
+def notes(monkeypatch):
+    heard = []
+    monkeypatch.setattr(console, "note", heard.append)
     return heard
 
 
@@ -242,6 +251,112 @@ def test_a_server_that_never_answers_does_not_stall_the_run(workspace, monkeypat
             run.metrics({"a": 1.0})
     assert time.monotonic() - started < 10
     assert len(warnings) == 1
+
+
+def test_a_deleted_experiment_is_restored_and_tracked_on(workspace, client, monkeypatch, notes):
+    tracker = tracking.open_tracker(workspace, "tidied")
+    with tracker.run("first") as first:
+        pass
+    client.delete_experiment(client.get_experiment_by_name("tidied").experiment_id)
+    with tracking.open_tracker(workspace, "tidied").run("second") as second:
+        second.metrics({"loss": 1.0})
+    assert client.get_run(second.run_id).data.metrics == {"loss": 1.0}
+    assert client.get_run(first.run_id).info.lifecycle_stage == "active"
+    assert notes == ["MLflow: the experiment tidied had been deleted there; it is restored with its runs"]
+
+
+@contextmanager
+def held(path):
+    with closing(sqlite3.connect(path, isolation_level=None)) as database:
+        database.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"), [("locked", "is locked"), ("garbage", "is not a database"), ("folder", "unable to open")]
+)
+def test_a_database_of_no_use_costs_one_warning_and_little_time(
+    tmp_path, workspace, tracker, monkeypatch, warnings, capfd, kind, told
+):
+    path = tmp_path / "mlflow.db"
+    monkeypatch.setattr(tracking.connection, "LOCKED_S", 0.2)
+    with ExitStack() as until:
+        if kind == "locked":
+            with tracker.run("makes the database"):
+                pass
+            shutil.copy(workspace.local_path("mlflow.db"), path)
+            until.enter_context(held(path))
+        elif kind == "garbage":
+            path.write_bytes(b"no database" * 1000)
+        else:
+            path.mkdir()
+        started = time.monotonic()
+        with tracking.open_tracker(Workspace.open(str(tmp_path)), "tests").run("pretrain") as run:
+            run.metrics({"loss": 1.0})
+            run.text("x", "x.txt")
+        assert time.monotonic() - started < 5
+    assert len(warnings) == 1 and told in warnings[0] and warnings[0].endswith("the run goes on untracked")
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_a_database_that_is_taken_away_is_left_alone_after_its_second_fault(tmp_path, workspace, tracker, warnings):
+    with tracker.run("makes the database"):
+        pass
+    shutil.copy(workspace.local_path("mlflow.db"), tmp_path / "mlflow.db")
+    with tracking.open_tracker(Workspace.open(str(tmp_path)), "tests").run("pretrain") as run:
+        run.metrics({"loss": 1.0})
+        (tmp_path / "mlflow.db").write_bytes(b"no database" * 1000)
+        for step in range(3):
+            run.metrics({"loss": 2.0}, step)
+            run.tags({"a": "b"})
+    assert len(warnings) == 2 and not warnings[0].endswith("untracked") and warnings[1].endswith("untracked")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 2 MB, on which a database of MLflow's fits and little beside."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode != 0:
+        pytest.skip("no permission to mount a small file system")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def test_a_full_disk_costs_the_run_nothing_but_its_tracking(small_disk, warnings, capfd):
+    workspace = Workspace.open(str(small_disk))
+    with tracking.open_tracker(workspace, "tests").run("pretrain") as run:
+        with (small_disk / "ballast").open("wb", buffering=0) as file, suppress(OSError):
+            while True:
+                file.write(bytes(4096))
+        run.curve("loss", [(step, 1 / step) for step in range(1, 5001)])
+        run.text("x" * 10**6, "x.txt")
+        run.params({"a": "b" * 6000})
+        done = 1
+    assert done and run.run_id and 1 <= len(warnings) <= 3
+    assert all("disk is full" in said or "No space left" in said for said in warnings), warnings
+    assert "Traceback" not in capfd.readouterr().err
+    with tracking.open_tracker(workspace, "tests").run("again") as again:  # still full
+        again.metrics({"loss": 1.0})
+
+
+def test_a_disk_without_room_for_a_database_leaves_nothing_half_made(small_disk, warnings):
+    (small_disk / "ballast").write_bytes(bytes(1_900_000))
+    with tracking.open_tracker(Workspace.open(str(small_disk)), "tests").run("pretrain") as run:
+        assert run.run_id is None
+    assert "disk is full" in warnings[0] and warnings[0].endswith("untracked")
+    assert [path.name for path in small_disk.iterdir()] == ["ballast"]
+
+
+def test_what_a_killed_process_left_of_a_database_is_swept(tmp_path):
+    old, new = tmp_path / ".mlflow.db.0123abcd.tmp-journal", tmp_path / ".mlflow.db.4567abcd.tmp"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (1, 1))
+    (tmp_path / "mlflow.db").write_bytes(b"")
+    tracking.connection.create_database(tmp_path / "mlflow.db")
+    assert not old.exists() and new.exists()  # the latter may be somebody's at work
 
 
 def test_an_object_store_keeps_its_runs_in_the_users_cache(tmp_path, monkeypatch):

@@ -74,7 +74,7 @@ def test_a_folder_that_somebody_else_has_prepared_is_not_used(place) -> None:
 def test_sockets_stay_in_a_temporary_folder_that_is_short_and_move_from_a_long_one(monkeypatch, place) -> None:
     monkeypatch.setattr(user_folders, "SHORT_PLACES", (str(place),))
     monkeypatch.setenv("TMPDIR", str(place))
-    assert socket_root(MAX_SOCKET_PATH - len(str(place))) is None
+    assert socket_root(MAX_SOCKET_PATH - len(str(place))) is None, os.environ["RAY_TMPDIR"]
     assert socket_root(MAX_SOCKET_PATH - len(str(place)) + 1) == place / f"tmkd-{os.getuid()}"
     monkeypatch.setenv("TMPDIR", NOWHERE)  # short, and of no use
     assert socket_root(70) == place / f"tmkd-{os.getuid()}"

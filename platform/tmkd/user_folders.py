@@ -10,7 +10,6 @@ import getpass
 import os
 import stat
 import tempfile
-from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
@@ -119,6 +118,9 @@ def _can_write(folder: Path) -> bool:
 
 
 def _can_be_made(folder: Path) -> bool:
-    """Tell whether a folder is there and can be written, or can be made."""
-    nearest: Iterable[Path] = (folder, *folder.absolute().parents)
-    return next((_can_write(place) for place in nearest if place.exists()), False)
+    """Tell whether a folder is there, or could be made, and can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return _can_write(folder)

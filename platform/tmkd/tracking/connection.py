@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sqlite3
 import threading
+import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -25,13 +27,21 @@ MANNERS = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
     "MLFLOW_UV_AUTO_DETECT": "false",
-    "MLFLOW_LOGGING_LEVEL": "ERROR",
+    "MLFLOW_LOGGING_LEVEL": "CRITICAL",
     "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
 }
 PATIENCE = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "1", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}
 """How long a server may keep us waiting; MLflow's own defaults (7 retries, 120 s) stall a run for many minutes."""
 REFUSALS = ("INVALID_PARAMETER_VALUE", "BAD_REQUEST", "RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST")
 """MLflow's codes for a server that is there and says no."""
+OPEN = "open a run"
+"""The call without which nothing of a run is kept."""
+LOCKED_S = 5.0
+"""How long another process may hold a local database before a run goes on without it."""
+SWEEP_AFTER_S = 3600.0
+"""Age from which on a half-made database is nobody's: it takes seconds to make one."""
+MOST_FAULTS = 2
+"""Faults of a local database in a row after which it is left alone: each may cost as long as MLflow tries again."""
 _creation = threading.Lock()
 
 
@@ -51,6 +61,7 @@ class Connection:
     _client: MlflowClient | None = field(default=None, repr=False, compare=False)
     _warned: set[str] = field(default_factory=set, repr=False, compare=False)
     _travelled: bool = field(default=False, repr=False, compare=False)
+    _faults: int = field(default=0, repr=False, compare=False)
 
     @property
     def shown(self) -> str:
@@ -60,21 +71,29 @@ class Connection:
     def attempt(self, what: str, call: Callable[[MlflowClient], T]) -> T | None:
         """Return what ``call`` makes of the client, or None if it failed now or the connection had failed before.
 
-        A server or database that cannot be reached is warned of once and left alone from then on. Any other fault
-        costs its own call only, and one warning for each ``what``.
+        A server or database that cannot be reached is warned of once and left alone from then on, a database that is
+        locked, full or read-only after `MOST_FAULTS`. Any other fault costs its own call only, and one warning for each
+        ``what``.
         """
         if not self.alive:
             return None
         try:
-            return call(self._connect())
+            found = call(self._connect())
         except Exception as error:
-            cause = redact(str(error) or type(error).__name__).strip().split("\n")[0][:300]
-            self.alive = self._client is not None and (not self._is_remote or _is_there(error))
-            if what not in self._warned:
-                self._warned.add(what)
-                after = "" if self.alive else "; the run goes on untracked"
-                console.warn(f"MLflow at {self.shown} could not {what}: {cause}{after}")
+            self._note(what, error)
             return None
+        self._faults = 0
+        return found
+
+    def _note(self, what: str, error: Exception) -> None:
+        cause = redact(str(error) or type(error).__name__).strip().split("\n")[0][:300]
+        self._faults += _is_of_database(error)
+        there = _is_there(error) if self._is_remote else self._faults < MOST_FAULTS
+        self.alive = self._client is not None and there
+        if what not in self._warned or not self.alive:
+            self._warned.add(what)
+            after = "; the run goes on untracked" if what == OPEN or not self.alive else ""
+            console.warn(f"MLflow at {self.shown} could not {what}: {cause}{after}")
 
     @property
     def _is_remote(self) -> bool:
@@ -129,9 +148,15 @@ def warm_up(workspace: Workspace) -> threading.Thread:
 
 
 def create_database(path: Path) -> None:
-    """Make MLflow's SQLite database unless it is there: built beside, then linked, so never seen half-migrated."""
+    """Make MLflow's SQLite database unless it is there: built beside, then linked, so never seen half-migrated.
+
+    Raises:
+        sqlite3.Error: if the one that is there cannot be written.
+    """
     with _creation:
+        _sweep(path)
         if path.exists():
+            _try(path)
             return
         from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
@@ -143,7 +168,28 @@ def create_database(path: Path) -> None:
             with contextlib.suppress(FileExistsError):  # another process was first
                 path.hardlink_to(beside)
         finally:
-            beside.unlink(missing_ok=True)
+            for left in (beside, *path.parent.glob(f"{beside.name}-*")):  # SQLite's journal among them
+                left.unlink(missing_ok=True)
+
+
+def _sweep(path: Path) -> None:
+    """Delete what processes that were killed while they made this database have left."""
+    for left in path.parent.glob(f".{path.name}.*.tmp*"):
+        with contextlib.suppress(OSError):
+            if time.time() - left.stat().st_mtime > SWEEP_AFTER_S:
+                left.unlink()
+
+
+def _try(path: Path) -> None:
+    """Raise `sqlite3.Error` at once where MLflow would try again for minutes: locked, read-only, damaged, no file."""
+    with contextlib.closing(sqlite3.connect(path, timeout=LOCKED_S, isolation_level=None)) as database:
+        database.execute("BEGIN IMMEDIATE")
+        database.execute("ROLLBACK")
+
+
+def _is_of_database(error: Exception) -> bool:
+    """Tell a fault of SQLite's from others, through what MLflow and SQLAlchemy wrap around it."""
+    return isinstance(error, sqlite3.Error) or "(sqlite3." in str(error)
 
 
 def _is_there(error: Exception) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tmkd import console
 from tmkd.tracking import folder_model
-from tmkd.tracking.connection import SQLITE, Connection, locate
+from tmkd.tracking.connection import OPEN, SQLITE, Connection, locate
 from tmkd.workspace import Workspace, fingerprint
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ class Tracker:
             labels[PARENT_TAG] = parent.run_id
         if key is not None:
             labels[KEY_TAG] = fingerprint(key)
-        run_id = self.connection.attempt("open a run", lambda client: self._open(client, name, labels))
+        run_id = self.connection.attempt(OPEN, lambda client: self._open(client, name, labels))
         return RunHandle(self.connection, run_id)
 
     def end_children(self, parent: RunHandle, status: str = "KILLED") -> None:
@@ -220,6 +220,11 @@ class Tracker:
                 found = client.get_experiment_by_name(self.experiment)
                 if found is None:
                     raise
+        if found.lifecycle_stage == "deleted":  # in MLflow's UI, which keeps its name: no other can be made
+            client.restore_experiment(found.experiment_id)
+            console.note(
+                f"MLflow: the experiment {self.experiment} had been deleted there; it is restored with its runs"
+            )
         return str(found.experiment_id)
 
 

@@ -25,6 +25,7 @@ from tmkd.cluster_errors import explain
 from tmkd.cluster_quiet import LEVEL, level_of_processes_only, quiet_reports
 from tmkd.console import Bar, progress_bar, quiet_libraries
 from tmkd.errors import UserError
+from tmkd.scratch import use_scratch
 from tmkd.user_folders import cache_folder, socket_root
 from tmkd.yaml_nodes import compose
 from tmkd.yaml_tree import build
@@ -112,7 +113,8 @@ def usable_cores() -> int:
 
 
 def setup_worker() -> None:
-    """Silence the libraries in a Ray worker as the driver asked (``--verbose`` or not)."""
+    """Silence the libraries in a Ray worker as the driver asked (``--verbose`` or not); keep its files together."""
+    use_scratch(is_worker=True)
     quiet_libraries(os.environ.get("TMKD_VERBOSE") == "1")
 
 

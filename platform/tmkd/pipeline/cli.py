@@ -19,6 +19,7 @@ from tmkd.pipeline.help import page, parser
 from tmkd.pipeline.recipe.files import read, with_overrides
 from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.pipeline.signals import ending_on_signals
+from tmkd.scratch import use_scratch
 from tmkd.user_folders import prepare_home
 
 Step = Callable[[Any], dict[str, Any]]
@@ -63,6 +64,7 @@ def main(
             return None
         quiet_libraries(switches.verbose)
         prepare_home()
+        use_scratch()
         ending.workspace = switches.workspace
         switches.asked = frozenset(name for name in own or {} if getattr(switches, name))
         given = {**overrides_from(rest, [*(own or {}), *(shorthand or {})]), **_short(switches, shorthand)}

@@ -12,6 +12,7 @@ from tmkd.pipeline.preflight import announce, check_models
 from tmkd.pipeline.reach import check_workspace
 from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.pipeline.signals import heed_signals
+from tmkd.scratch import sweep_workspace
 from tmkd.tracking.abandoned import PROCESS_TAG, end_abandoned, this_process
 from tmkd.workspace import Workspace
 from tmkd.yaml_nodes import dump
@@ -37,6 +38,7 @@ def run_job(
     connect(switches.verbose)
     heed_signals()  # Ray has put a handler of its own in place
     check_workspace(workspace)
+    sweep_workspace(workspace)
     tracker = tracking.open_tracker(workspace, recipe.name)
     key = f"{job} {recipe.run_name}" if job in CONTINUED else None
     end_abandoned(tracker)

@@ -30,6 +30,8 @@ SKIPPED_FOLDERS = frozenset(
         "__pycache__",
     ]
 )
+NO_SPEC = ("__main__",)
+"""Modules that Python refuses to look for."""
 OWN_PACKAGE = "tmkd"  # it changes with every edit of this project, and would be its own test
 
 
@@ -47,7 +49,7 @@ def sources_state(config: DocsConfig) -> dict[str, Any]:
     """Return what identifies the sources without reading them: versions, or sizes and times of a folder's files."""
     if config.folder:
         files = [Path(source.path) for source in find_sources(config)]
-        stats = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
+        stats = [(str(file), found.st_size, found.st_mtime_ns) for file in files for found in [_stat(file)]]
         return {"files": stats}
     versions = {dist.name: dist.version for dist in importlib.metadata.distributions() if dist.name != OWN_PACKAGE}
     return {"python": platform.python_version(), "packages": dict(sorted(versions.items()))}
@@ -60,7 +62,7 @@ def _package_folders(config: DocsConfig) -> dict[str, Path]:
     roots = [Path(config.folder)] if config.folder else _site_folders()
     found: dict[str, Path] = {}
     for root in roots:
-        for path in sorted(root.iterdir()):
+        for path in _entries(root):
             name = path.stem if path.suffix == ".py" else path.name
             if name.isidentifier() and name != OWN_PACKAGE and (path.is_dir() or path.suffix == ".py"):
                 found.setdefault(name, path)
@@ -73,7 +75,7 @@ def _named_package(name: str, found: dict[str, Path], in_folder: bool) -> Path:
     if name in found:
         return found[name]
     # An editable installation is not in the site folder. Finding a top-level spec imports nothing.
-    spec = importlib.util.find_spec(name) if name.isidentifier() and not in_folder else None
+    spec = importlib.util.find_spec(name) if name.isidentifier() and name not in NO_SPEC and not in_folder else None
     if spec and spec.submodule_search_locations:
         return Path(next(iter(spec.submodule_search_locations)))
     where = "in that folder" if in_folder else "installed"
@@ -86,13 +88,31 @@ def _site_folders() -> list[Path]:
 
 
 def _walk(package: str, start: Path) -> Iterator[SourceFile]:
-    if start.is_file():
+    if not start.is_dir():
         yield SourceFile(package, package, str(start))
         return
-    for folder, inner, files in os.walk(start):
+    unread: list[OSError] = []
+    for folder, inner, files in os.walk(start, onerror=unread.append):
         inner[:] = sorted(name for name in inner if name not in SKIPPED_FOLDERS)
         parts = [package, *Path(folder).relative_to(start).parts]
         for name in sorted(files):
             if name.endswith(".py") and not name.startswith(("test_", "conftest")) and not name.endswith("_test.py"):
                 module = ".".join(parts if name == "__init__.py" else [*parts, name[:-3]])
                 yield SourceFile(package, module, str(Path(folder, name)))
+    for error in unread:  # folders, which whoever reads them will find out and count
+        yield SourceFile(package, package, str(error.filename))
+
+
+def _entries(root: Path) -> list[Path]:
+    try:
+        return sorted(root.iterdir())
+    except OSError as error:
+        raise UserError(f"corpus.docs.folder: {root} cannot be read ({error.strerror})") from None
+
+
+def _stat(path: Path) -> os.stat_result:
+    """Return the state of a file, or of a link that leads nowhere."""
+    try:
+        return path.stat()
+    except OSError:
+        return path.lstat()

@@ -83,7 +83,7 @@ _TYPE_FIELD = re.compile(r"^\s*:r?type\b.*$", re.MULTILINE)
 _FIELD = re.compile(r"^\s*[:@](?:param|parameter|arg|argument|keyword|ivar|cvar|var)\b", re.MULTILINE)
 _OUTCOME = re.compile(r"^\s*[:@](returns?|raises?|yields?)\b", re.MULTILINE)
 _ROLE = re.compile(r":[A-Za-z][\w:+-]*:`([^`]*)`")
-_LINK = re.compile(r"\[([^\]\n]+)\]\([^)\s]*\)")
+_LINK = re.compile(r"\[([^\]\n]{1,500})\]\([^)\s]{0,2000}\)")  # bounds keep long texts from taking quadratic time
 _REFERENCE = re.compile(r"`([^`]+)`__?\b")
 _TARGET = re.compile(r"\s*<[^<>\s]+>(?=`)")
 _URL = re.compile(r"<?\b(?:https?|ftp)://[^\s>)\]]+>?")

@@ -15,6 +15,7 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from tmkd.cluster import progress_poster, setup_worker
 from tmkd.evaluation.alone import PROGRESS, run_alone
 from tmkd.evaluation.speed import measure_pairs_per_second
+from tmkd.models.damaged import damage_named
 from tmkd.models.folders import fetch, local_folder
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import AGGREGATE
@@ -115,7 +116,8 @@ def _measure(task: Task, threads: int) -> Measured:
 
 
 def _measure_student(name: str, folder: Path, task: Task, device: str, found: Measured) -> None:
-    model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False)
+    with damage_named(folder):
+        model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False)
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     assert isinstance(model, StudentForSequenceClassification)
     found.parameters[name] = sum(parameter.numel() for parameter in model.parameters())

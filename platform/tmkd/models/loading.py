@@ -12,6 +12,7 @@ from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
 from transformers.utils import logging as hf_logging
 
 from tmkd.errors import UserError
+from tmkd.models.damaged import damage_named
 
 
 def load_config(folder: Path) -> PreTrainedConfig:
@@ -44,7 +45,7 @@ def load_model(auto_class: Any, folder: Path, **more: Any) -> tuple[PreTrainedMo
     options: dict[str, Any] = {
         "dtype": "float32", "use_safetensors": True, "output_loading_info": True, "trust_remote_code": False, **more,
     }  # fmt: skip
-    with quiet_loading():
+    with quiet_loading(), damage_named(folder):
         try:
             try:
                 model, info = auto_class.from_pretrained(folder, attn_implementation="sdpa", **options)
@@ -54,10 +55,6 @@ def load_model(auto_class: Any, folder: Path, **more: Any) -> tuple[PreTrainedMo
                 model, info = auto_class.from_pretrained(folder, **options)
         except (ValueError, KeyError, OSError, RuntimeError) as error:
             raise UserError(f"{folder}: cannot be loaded as {auto_class.__name__} ({first_line(error)})") from None
-        except Exception as error:
-            if type(error).__name__ != "SafetensorError":
-                raise
-            raise UserError(f"{folder}: its safetensors weights are damaged ({first_line(error)})") from None
     return model, sorted(info["missing_keys"])
 
 

@@ -16,6 +16,7 @@ from tmkd.errors import UserError
 from tmkd.evaluation.alone import PROGRESS, run_alone
 from tmkd.evaluation.scoring import HeaderScores, Pairs, tokens_of
 from tmkd.evaluation.speed import measure_pairs_per_second
+from tmkd.models.damaged import damage_named
 from tmkd.models.folders import fetch
 from tmkd.placement import Placement
 from tmkd.runtimes.base import FloatArray
@@ -163,7 +164,9 @@ def _time_one(folder: Path, timing: Timing) -> ShapeSpeed:
     reference: FloatArray | None = None
     parameters = 0
     for host in hosts(resolve_device("auto")):
-        network = HeaderScores(AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False))
+        with damage_named(folder):
+            model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False)
+        network = HeaderScores(model)
         parameters = network.parameter_count
         try:
             runtime = open_runtime(network, features, host, key, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import sqlite3
 import threading
@@ -86,7 +87,7 @@ class Connection:
         return found
 
     def _note(self, what: str, error: Exception) -> None:
-        cause = redact(str(error) or type(error).__name__).strip().split("\n")[0][:300]
+        cause = redact(_reason(error))[:300]
         self._faults += _is_of_database(error)
         there = _is_there(error) if self._is_remote else self._faults < MOST_FAULTS
         self.alive = self._client is not None and there
@@ -109,6 +110,7 @@ class Connection:
                 create_database(path)
             from mlflow import MlflowClient
 
+            logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its traces: we tell the reason
             self._client = MlflowClient(self.uri)
         return self._client
 
@@ -185,6 +187,12 @@ def _try(path: Path) -> None:
     with contextlib.closing(sqlite3.connect(path, timeout=LOCKED_S, isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
         database.execute("ROLLBACK")
+
+
+def _reason(error: Exception) -> str:
+    """Return the line of an error's text that tells most: SQLite's own words stand below those of its wrappers."""
+    lines = (str(error) or type(error).__name__).strip().splitlines()
+    return next((line for line in lines if line.startswith("(sqlite3.")), lines[0])
 
 
 def _is_of_database(error: Exception) -> bool:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.models.build import StudentShape, freeze_embeddings, inherit, student_from_base
+from tmkd.models.damaged import damage_named
 from tmkd.models.folders import base_folder, fetch
 from tmkd.models.headed import Student
 from tmkd.models.inherited_classes import column_order, reorder_head
@@ -77,7 +78,8 @@ def _model(stage: Stage, folder: Path, tokenizer: PreTrainedTokenizerBase) -> tu
     if stage.starts_from is None:
         shape, kind = _fitting(stage.shape, stage), STUDENTS[stage.task]
         return student_from_base(folder, shape, stage.headers, stage.classes, tokenizer, kind), stage.headers
-    parent = STUDENTS[stage.task].from_pretrained(folder)
+    with damage_named(folder):
+        parent = STUDENTS[stage.task].from_pretrained(folder)
     sources = {header: signal.identity for header, signal in stage.signals.items()}
     model, anew = inherit(parent, stage.headers, sources, stage.classes)
     model.config.max_pair_length = stage.max_length  # another corpus's student may have read more or less
@@ -90,10 +92,11 @@ def _fitting(shape: StudentShape, stage: Stage) -> StudentShape:
 
 def _classifier(stage: Stage, folder: Path, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
     labels = dict(enumerate(stage.classes))
-    model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
-        folder, num_labels=len(labels), id2label=labels, label2id={v: k for k, v in labels.items()},
-        ignore_mismatched_sizes=True, dtype=torch.float32, trust_remote_code=False,
-    )  # fmt: skip
+    with damage_named(folder):
+        model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
+            folder, num_labels=len(labels), id2label=labels, label2id={v: k for k, v in labels.items()},
+            ignore_mismatched_sizes=True, dtype=torch.float32, trust_remote_code=False,
+        )  # fmt: skip
     model.config.pad_token_id = tokenizer.pad_token_id
     reorder_head(model, column_order(load_config(folder).id2label or {}, stage.classes) or [])  # a head that was there
     return model

@@ -26,6 +26,8 @@ YOUNG_S = 60.0
 SWEEP_AFTER_S = 3600.0
 """Age of a half-written file of a workspace, on whatever machine it was, from which on nobody writes it any more."""
 HALF_WRITTEN = re.compile(r"^\.(.+\.[0-9a-f]{8}\.tmp(-\w+)?|writable-[0-9a-f]{8})$")
+_lasting: list[str] = []
+"""Temporary folder of this process before it had a folder of its own."""
 _held: list[int] = []
 """File descriptor of this process's lock."""
 
@@ -38,9 +40,10 @@ def use_scratch(is_worker: bool = False) -> None:
     """
     if _held:
         return
+    _lasting.append(tempfile.gettempdir())
     parent = os.environ.get(OF_JOB) if is_worker else None
     if parent is None or not Path(parent).is_dir():
-        parent = tempfile.gettempdir()
+        parent = _lasting[0]
         sweep(Path(parent))
     folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
     lock = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o600)
@@ -51,6 +54,11 @@ def use_scratch(is_worker: bool = False) -> None:
     if not is_worker:
         os.environ[OF_JOB] = str(folder)
     atexit.register(_remove, folder, os.getpid())
+
+
+def lasting_folder() -> Path:
+    """Return the temporary folder for files that are to outlive this process, such as the trace of what ended it."""
+    return Path(_lasting[0] if _lasting else tempfile.gettempdir())
 
 
 def sweep(root: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from s3_server import s3_bucket
 from tiny_teachers import bert_base
 from tmkd.errors import UserError
-from tmkd.models.build import check_base
+from tmkd.models.base_check import check_base
 from tmkd.models.folders import everywhere, local_folder, publish, read_config
 from tmkd.models.loading import load_config
 from tmkd.teachers.folder import load_tokenizer

@@ -8,7 +8,8 @@ from tiny_students import make_base, make_student, pair_batch
 from transformers import AutoModel, AutoTokenizer
 
 from tmkd.errors import UserError
-from tmkd.models.build import check_base, freeze_embeddings
+from tmkd.models.base_check import check_base
+from tmkd.models.build import freeze_embeddings
 
 KINDS = ("bert", "roberta", "distilbert")
 

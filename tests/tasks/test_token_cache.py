@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from tiny_teachers import bert_tokenizer, bpe_tokenizer, write_corpus
+from tmkd.tasks.text_view import TextView
 from tmkd.tasks.tokens import TokenCache, tokenize
 from tmkd.workspace import Workspace
 
@@ -55,7 +56,7 @@ def test_a_view_is_cached_apart_from_the_whole_text(tmp_path) -> None:
     corpus = write_corpus(workspace, {"train": 1}, rows=6)
     cache = TokenCache(workspace, corpus.name, {"train": corpus.split_fingerprint("train")}, bert_tokenizer())
     _, whole = cache.read("train", "part-00000.parquet", "question")
-    _, first = cache.read("train", "part-00000.parquet", "question", r"(\w+)")
+    _, first = cache.read("train", "part-00000.parquet", "question", TextView(r"(\w+)"))
     assert (first.lengths < whole.lengths).all()
 
 

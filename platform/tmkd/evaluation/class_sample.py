@@ -16,7 +16,6 @@ from tmkd.models.folders import local_folder
 from tmkd.placement import Placement
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.precision import resolve_device, set_threads
-from tmkd.tasks.tokens import view
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import teacher_class
@@ -49,7 +48,8 @@ def _score(sample: ClassSample, threads: int) -> npt.NDArray[np.float64]:
     set_threads(threads)
     folder = local_folder(sample.model, f"teachers.{sample.teacher}.model")
     teacher = teacher_class(sample.config.kind).load(sample.config, folder, Host(resolve_device("auto"), "fp32"))
-    seen = [(view(question, sample.config.question_pattern), passage) for question, passage in sample.pairs]
+    asked, text = teacher.card.question_view(sample.config), teacher.card.reads[1]
+    seen = [(asked.of(question), text.of(passage)) for question, passage in sample.pairs]
     logits = teacher.score(*tokens_of(load_tokenizer(folder), seen)).values
     progress_poster(PROGRESS)(1, 1)
     return np.asarray(softmax(np.asarray(logits, np.float64), axis=1))

@@ -25,7 +25,6 @@ from tmkd.runtimes.network import Network
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
 from tmkd.runtimes.torch_runtime import TorchRuntime
 from tmkd.tasks.features import Features, Ragged, Template
-from tmkd.tasks.patterns import view
 from tmkd.tasks.tokens import TokenCache, tokenize
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.kinds import teacher_class
@@ -146,9 +145,10 @@ def _time_teacher(name: str, config: TeacherConfig, folder: Path, task: Task, de
     host = Host(device, resolve_precision(config.precision, device))
     teacher = teacher_class(config.kind).load(config, folder, host)
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+    asked, text = teacher.card.question_view(config), teacher.card.reads[1]
 
     def score(pairs: Pairs) -> FloatArray:
-        seen = [(view(question, config.question_pattern), passage) for question, passage in pairs]
+        seen = [(asked.of(question), text.of(passage)) for question, passage in pairs]
         return teacher.score(*tokens_of(tokenizer, seen)).values
 
     found.pairs_per_second[name] = measure_pairs_per_second(score, task.pairs, task.seconds)

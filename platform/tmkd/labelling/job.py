@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from tmkd.runtimes.host import Host
 from tmkd.soft_labels.store import LabelStore
+from tmkd.tasks.text_view import WHOLE, TextView
 from tmkd.teachers.config import TeacherConfig
 from tmkd.workspace import Workspace, corpus_folder
 
@@ -41,14 +42,16 @@ class View:
     """One of the teachers that look through the same model: they differ in what they read of a question.
 
     Attributes:
-        question_pattern: see `TeacherConfig`.
+        question: what it reads of a question.
         identity: what binds its labels, and what its model must say of itself on every node.
         order: the model's column for each stored column; none for spans, whose two are start and end.
+        passage: what it reads of a passage or context; the same for all teachers of one model.
     """
 
-    question_pattern: str | None
+    question: TextView
     identity: dict[str, Any]
     order: list[int]
+    passage: TextView = WHOLE
 
 
 @dataclass(frozen=True)
@@ -87,6 +90,11 @@ class Job:
     def key(self) -> str:
         """The recipe key of the model, for messages."""
         return f"teachers.{next(iter(self.views))}.model"
+
+    @property
+    def passage(self) -> TextView:
+        """What the model reads of a passage or context."""
+        return next(iter(self.views.values())).passage
 
     def store(self, split: str, teacher: str) -> LabelStore:
         return LabelStore(self.workspace, self.corpus, split, teacher)

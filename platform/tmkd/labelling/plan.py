@@ -140,7 +140,8 @@ def _view(config: TeacherConfig, card: Card, classes: ClassMatch, choice: Choice
     probe = {"probe": choice.figures} if choice.figures else {}
     # Who learned from columns in another order learns again; the plain order was never part of an identity.
     mapped = {} if classes.is_plain else {"columns_by_name": classes.order}
-    return View(config.question_pattern, {**card.identity(config, choice.host), **probe, **mapped}, classes.order)
+    identity = {**card.identity(config, choice.host), **probe, **mapped}
+    return View(card.question_view(config), identity, classes.order, card.reads[1])
 
 
 def _todo(corpus: Corpus, stores: Mapping[tuple[str, str], LabelStore]) -> dict[tuple[str, str], list[str]]:

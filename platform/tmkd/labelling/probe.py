@@ -81,9 +81,11 @@ def probe_shard(probing: Probing, config: TeacherConfig, device: str, threads: i
     split, shard = probing.split, probing.shard
     fingerprints = {split: probing.split_fingerprint}
     path = local_folder(probing.folder, f"teachers.{probing.teacher}.model")
-    cache = TokenCache(probing.workspace, probing.corpus, fingerprints, load_tokenizer(path))
-    question = cache.read(split, shard, "question", config.question_pattern)[1]
-    return probe(config, path, question, cache.read(split, shard, "passage")[1], device)
+    tokenizer = load_tokenizer(path)
+    card = teacher_class(config.kind).describe(config, path, tokenizer)
+    cache = TokenCache(probing.workspace, probing.corpus, fingerprints, tokenizer)
+    question = cache.read(split, shard, "question", card.question_view(config))[1]
+    return probe(config, path, question, cache.read(split, shard, "passage", card.reads[1])[1], device)
 
 
 def probe(config: TeacherConfig, folder: Path, question: Ragged, passage: Ragged, device: str) -> list[Tried]:

@@ -38,12 +38,12 @@ def read_tokenise(row: Row, job: Job) -> Row:
 
 def _read(row: Row, job: Job) -> Row:
     split, shard = str(row["split"]), str(row["shard"])
-    columns = {view_column(name): ("question", job.views[name].question_pattern) for name in row["teachers"]}
+    columns = {view_column(name): ("question", job.views[name].question) for name in row["teachers"]}
     cache = TokenCache(job.workspace, job.corpus, job.fingerprints, _tokenizer(job.folder, job.key))
     result: Row = {"split": split, "shard": shard, "teachers": list(row["teachers"])}
     try:
-        for name, (column, pattern) in {TEXT_COLUMN: (job.text, None), **columns}.items():
-            result["ids"], tokens = cache.read(split, shard, column, pattern)
+        for name, (column, view) in {TEXT_COLUMN: (job.text, job.passage), **columns}.items():
+            result["ids"], tokens = cache.read(split, shard, column, view)
             result[f"{name}:values"], result[f"{name}:offsets"] = tokens.values, tokens.offsets
     except FileNotFoundError as error:
         place = error.filename or job.workspace.show(job.shard_path(split, shard))

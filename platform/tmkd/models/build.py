@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModel, PreTrainedTokenizerBase
+from transformers import AutoModel, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
+from tmkd.models.cutting import cut_layers, layer_count
 from tmkd.models.headed import Student
 from tmkd.models.inherited_classes import column_order, reordered
-from tmkd.models.loading import load_config, load_model, readable_tokens
+from tmkd.models.loading import load_config, load_model
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN, Pooling, StudentConfig
 
@@ -37,26 +38,6 @@ class StudentShape:
     max_length: int
 
 
-def check_base(folder: Path, layers: int | None, max_length: int, key: str) -> None:
-    """Raise `UserError` if a student cannot be cut from a base: too many layers, inputs too long, no plain encoder.
-
-    Args:
-        folder: the base's.
-        layers: wanted; None for all.
-        max_length: tokens of a pair.
-        key: the part of the recipe that asks for it, such as ``student``.
-    """
-    config = load_config(folder)
-    if config.model_type == StudentConfig.model_type:
-        raise UserError(f"{key}: {folder} is a student itself; name the encoder that it was cut from")
-    positions = readable_tokens(config)
-    if positions is not None and max_length > positions:
-        raise UserError(f"{key}.max_length: {max_length} tokens, but {folder} reads at most {positions}")
-    has = config.num_hidden_layers
-    if layers is not None and not 1 <= layers <= has:
-        raise UserError(f"{key}.layers: {layers} layers asked for, but {folder} has {has}; give 1 to {has}")
-
-
 def student_from_base(
     folder: Path,
     shape: StudentShape,
@@ -66,18 +47,40 @@ def student_from_base(
     kind: type[Student] = StudentForSequenceClassification,
 ) -> Student:
     """Cut a student from the bottom layers of a base model (paper, footnote 1); its headers start random."""
+    base = cut_config(folder, shape.layers, shape.dropout)
+    config = student_config(folder, base, shape, headers, classes, tokenizer)
+    model = kind(config)
+    encoder = load_encoder(folder, base)
+    model.encoder.load_state_dict(encoder.state_dict(), strict=False)
+    return model
+
+
+def cut_config(folder: Path, layers: int | None, dropout: float | None) -> PreTrainedConfig:
+    """Return the config of a base's bottom layers (None for all), with a student's number format and dropout."""
     base = load_config(folder)
-    base.num_hidden_layers = shape.layers or base.num_hidden_layers
+    cut_layers(base, layers or layer_count(base))
     base.dtype = torch.float32  # whatever the base was saved in: AdamW's updates vanish in half precision
-    if shape.dropout is not None:
+    if dropout is not None:
         for name in ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout"):
             if hasattr(base, name):
-                setattr(base, name, shape.dropout)
+                setattr(base, name, dropout)
+    return base
+
+
+def student_config(
+    folder: Path,
+    base: PreTrainedConfig,
+    shape: StudentShape,
+    headers: Sequence[str],
+    classes: Sequence[str],
+    tokenizer: PreTrainedTokenizerBase,
+) -> StudentConfig:
+    """Return the config of a student of ``base``, as `cut_config` gives it."""
     if shape.pooling == "match" and tokenizer.sep_token_id is None:
         raise UserError(
             f"student.pooling: match needs a separator token, which the tokenizer of {folder} has not; use mean"
         )
-    config = StudentConfig(
+    return StudentConfig(
         base=base.to_diff_dict() | {"model_type": base.model_type},
         headers=list(headers),
         pooling=shape.pooling,
@@ -87,15 +90,21 @@ def student_from_base(
         pad_token_id=tokenizer.pad_token_id,
         **_named(classes),
     )
-    model = kind(config)
+
+
+def load_encoder(folder: Path, base: PreTrainedConfig) -> PreTrainedModel:
+    """Load the layers of a base that its config, as `cut_config` gives it, asks for.
+
+    Raises:
+        UserError: if its weights lack some of them.
+    """
     encoder, made_up = load_model(AutoModel, folder, config=base)
     lacking = [name for name in made_up if not name.startswith("pooler.")]
     if lacking:
         raise UserError(
             f"{folder}: its weights lack {', '.join(lacking[:3])}, which would be random; is it an encoder?"
         )
-    model.encoder.load_state_dict(encoder.state_dict(), strict=False)
-    return model
+    return encoder
 
 
 def _named(classes: Sequence[str]) -> dict[str, Any]:

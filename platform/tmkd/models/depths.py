@@ -13,6 +13,7 @@ import torch
 from transformers import AutoModel
 
 from tmkd.errors import UserError
+from tmkd.models.cutting import cut_layers
 from tmkd.models.headed import Student
 from tmkd.models.loading import load_config, load_model
 from tmkd.models.student_config import StudentConfig, at_depth, depth_of, without_depth
@@ -35,7 +36,7 @@ def cut(deep: Student, layers: int) -> Student:
         raise ValueError(f"no header after {layers} layers; there are {deep.config.headers}")
     config = StudentConfig.from_dict(deep.config.to_dict())
     base = deep.config.base_config()
-    base.num_hidden_layers = layers
+    cut_layers(base, layers)
     config.base = base.to_diff_dict() | {"model_type": base.model_type}
     config.headers = [without_depth(name) for name in headers]
     config.trained_headers = [without_depth(name) for name in headers if name in deep.config.trained_headers]
@@ -63,7 +64,7 @@ def check_depths(folder: Path, key: str) -> None:
     tokens = torch.arange(5, 5 + TOKENS).remainder(config.vocab_size)[None]  # [1, L]
     whole, _ = load_model(AutoModel, folder, config=config)
     shallow = load_config(folder)
-    shallow.num_hidden_layers = 1
+    cut_layers(shallow, 1)
     first, _ = load_model(AutoModel, folder, config=shallow)
     with torch.inference_mode():
         within = whole.eval()(input_ids=tokens, output_hidden_states=True).hidden_states[1].float()

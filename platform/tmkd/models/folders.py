@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import atexit
 import importlib.util
-import json
 import math
 import shutil
 import tempfile
@@ -19,12 +18,14 @@ import pyarrow as pa
 from safetensors import safe_open
 
 from tmkd.errors import UserError
+from tmkd.models.json_files import read_json, read_object
+from tmkd.models.weights import WEIGHTS, weight_shapes
 from tmkd.workspace import Stat, Workspace
 
 PACKAGE_PREFIX = "package:"
 IN_WORKSPACE = "workspace:"
 """Before the folder of a base that a run has made for itself; no recipe names one."""
-WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+TOKENIZERS = ("tokenizer.json", "tokenizer_config.json", "vocab.txt")
 HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
 
 
@@ -76,8 +77,7 @@ def base_folder(workspace: Workspace, name: str, key: str) -> Path:
 
 def read_config(folder: Path) -> dict[str, Any]:
     """Return the ``config.json`` of a model folder."""
-    config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-    return config
+    return read_object(folder / "config.json")
 
 
 def _package_folder(package: str, key: str) -> Path:
@@ -120,15 +120,29 @@ def _download(name: str, key: str) -> Path:
 
 def _check(folder: Path, name: str, key: str) -> None:
     if not (folder / "config.json").is_file():
-        raise UserError(f"{key}: {name!r} is no model folder: it has no config.json")
+        raise UserError(f"{key}: {name!r} is no model folder: it has no config.json{_elsewhere(folder)}")
     if not any((folder / weights).is_file() for weights in WEIGHTS):
         present = sorted(p.name for p in folder.glob("*") if p.suffix in (".bin", ".pt", ".pth", ".h5"))
         hint = (
             f"; found {', '.join(present)}, which may run code when loaded: save it as safetensors" if present else ""
         )
         raise UserError(f"{key}: {name!r} has no weights (expected {' or '.join(WEIGHTS)}){hint}")
-    if not any((folder / f).is_file() for f in ("tokenizer.json", "tokenizer_config.json", "vocab.txt")):
+    if not any((folder / f).is_file() for f in TOKENIZERS):
         raise UserError(f"{key}: {name!r} has no tokenizer (expected tokenizer.json)")
+    try:
+        weight_shapes(folder)
+    except UserError as error:
+        raise UserError(f"{key}: {error}") from None
+
+
+def _elsewhere(folder: Path) -> str:
+    """Return where an old sentence-transformers folder keeps its transformer, if it is one."""
+    modules = read_json(folder / "modules.json") if (folder / "modules.json").is_file() else None
+    first = modules[0] if isinstance(modules, list) and modules else None
+    path = first.get("path") if isinstance(first, dict) else None
+    if not path:
+        return ""
+    return f" (modules.json keeps its transformer in {str(path)[:80]!r}); load and save it with sentence-transformers 5"
 
 
 def fetch(workspace: Workspace, folder: str) -> Path:
@@ -138,7 +152,10 @@ def fetch(workspace: Workspace, folder: str) -> Path:
     """
     if workspace.is_local:
         return workspace.local_path(folder)
-    return _copied(workspace, folder, tuple(sorted(workspace.stats(folder).items())))
+    files = workspace.stats(folder)
+    for part in workspace.folders(folder):  # a sentence-transformers folder keeps its modules in parts
+        files |= {f"{part}/{name}": stat for name, stat in workspace.stats(f"{folder}/{part}".lstrip("/")).items()}
+    return _copied(workspace, folder, tuple(sorted(files.items())))
 
 
 @lru_cache(maxsize=32)
@@ -146,6 +163,7 @@ def _copied(workspace: Workspace, folder: str, files: tuple[tuple[str, Stat], ..
     target = Path(tempfile.mkdtemp(prefix="tmkd-model-"))
     atexit.register(shutil.rmtree, target, ignore_errors=True)
     for name, _ in files:
+        (target / name).parent.mkdir(exist_ok=True)
         (target / name).write_bytes(workspace.read_bytes(f"{folder}/{name}".lstrip("/")))
     return target
 

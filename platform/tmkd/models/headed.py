@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from torch import nn
+from transformers.configuration_utils import PretrainedConfig
 from transformers.modeling_utils import PreTrainedModel
 
 from tmkd.errors import nearest
@@ -24,7 +25,7 @@ class Student(PreTrainedModel):
 
         super().__init__(config)
         base = config.base_config()
-        base._attn_implementation = config._attn_implementation
+        base._attn_implementation = _attention(config._attn_implementation, base)
         self.encoder = AutoModel.from_config(base)
         if getattr(self.encoder, "pooler", None) is not None:
             self.encoder.pooler = None  # the headers pool for themselves
@@ -51,6 +52,14 @@ class Student(PreTrainedModel):
             legal = [AGGREGATE, *self.config.headers]
             raise ValueError(f"header {header!r} is not in this student{nearest(header, legal)}; it has {legal}")
         return [header]
+
+
+def _attention(wanted: str | None, base: PretrainedConfig) -> str | None:
+    """Return the attention implementation of an encoder: the one wanted, or eager where it does not have SDPA."""
+    from transformers import MODEL_MAPPING
+
+    encoder = MODEL_MAPPING.get(type(base), None)
+    return "eager" if wanted == "sdpa" and not getattr(encoder, "_supports_sdpa", True) else wanted
 
 
 def header_key(name: str) -> str:

@@ -5,16 +5,21 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
-from tmkd.console import heading
+from transformers import PreTrainedTokenizerBase
+
+from tmkd.console import heading, warn
 from tmkd.errors import UserError
-from tmkd.models.build import check_base
+from tmkd.models.base_check import check_base
 from tmkd.models.folders import local_folder
 from tmkd.pipeline.recipe.recipe import Recipe
+from tmkd.tasks.features import Template
 from tmkd.tasks.tokens import vocabulary_fingerprint
+from tmkd.teachers.check import check_teacher, check_trainable
 from tmkd.teachers.classes import match_classes, unnamed
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import teacher_class
+from tmkd.training.model import STUDENTS
 
 
 def check_models(recipe: Recipe) -> None:
@@ -42,18 +47,39 @@ def _check_student(recipe: Recipe) -> None:
             raise UserError(f"student.bi_lstm.vectors: {vectors}: no such file; give a GloVe text file, or null")
         return
     folder = local_folder(recipe.student.base, "student.base")
-    check_base(folder, recipe.student.layers, recipe.student.max_length, "student")
+    tokenizer = load_tokenizer(folder)
+    kind = STUDENTS[recipe.corpus.task]
+    for depth, key in depths(recipe).items():
+        check_base(folder, depth, recipe.student.max_length, key, kind, bool(recipe.finetune.attention))
     if recipe.corpus.task == "span":
         _check_windows(recipe.student_reader(), folder, "student and reading")
+    else:
+        check_pooling(recipe.student.pooling, folder, tokenizer, "student")
     if recipe.finetune.attention:
         _check_attention(recipe, folder)
-    if (
-        recipe.corpus.task == "pair"
-        and recipe.student.pooling == "match"
-        and load_tokenizer(folder).sep_token_id is None
-    ):
+
+
+def depths(recipe: Recipe) -> dict[int | None, str]:
+    """Return the depths that any later step cuts a student of, and the part of the recipe that asks for each."""
+    found: dict[int | None, str] = {recipe.student.layers: "student"}
+    for depth in recipe.search.layers if recipe.corpus.task == "pair" else []:
+        found.setdefault(depth, "search")
+    for grid in recipe.compare.grids:
+        for depth in grid.layers:
+            found.setdefault(depth, "compare.grids")
+    return found
+
+
+def check_pooling(pooling: str, folder: Path, tokenizer: PreTrainedTokenizerBase, key: str) -> None:
+    """Raise `UserError` if a tokenizer does not put the tokens around texts that a header's pooling reads."""
+    if pooling == "match" and tokenizer.sep_token_id is None:
         raise UserError(
-            f"student.pooling: match needs a separator token, and the tokenizer of {folder} has none; use mean"
+            f"{key}.pooling: match needs a separator token, and the tokenizer of {folder} has none; use mean"
+        )
+    if pooling == "cls" and not Template.of(tokenizer, 2).parts[0]:
+        raise UserError(
+            f"{key}.pooling: cls reads the token before the texts, and the tokenizer of {folder} puts none there; use "
+            "mean"
         )
 
 
@@ -81,14 +107,23 @@ def _check_windows(config: TeacherConfig, folder: Path, key: str) -> None:
 def _check_teacher(recipe: Recipe, name: str) -> None:
     entry = recipe.teachers[name]
     folder = local_folder(entry.model, f"teachers.{name}.model")
+    tokenizer = load_tokenizer(folder)
     if entry.train is None:
-        card = teacher_class(entry.kind).describe(entry.config(), folder, load_tokenizer(folder))
+        card = teacher_class(entry.kind).describe(entry.config(), folder, tokenizer)
         if recipe.corpus.task == "pair":
             found = match_classes(name, card.columns, card.classes, recipe.corpus.classes, entry.classes)
             if found.by_position and not recipe.corpus.may_have_labels:  # else golden labels will tell
                 raise unnamed(name, card.classes or (), recipe.corpus.classes)
-    elif entry.train.pooling != "head" or entry.kind == "span_reader":
-        check_base(folder, entry.train.layers, entry.max_length, f"teachers.{name}")
+        check_teacher(entry.config(), folder, f"teachers.{name}")
+        for remark in card.remarks:
+            warn(f"teachers.{name}: {remark}")
+    elif entry.train.pooling == "head" and entry.kind != "span_reader":
+        check_trainable(folder, entry.max_length, f"teachers.{name}")
+    else:
+        kind = STUDENTS[recipe.corpus.task]
+        check_base(folder, entry.train.layers, entry.max_length, f"teachers.{name}", kind)
+        if entry.kind != "span_reader":
+            check_pooling(entry.train.pooling, folder, tokenizer, f"teachers.{name}.train")
     if entry.kind == "span_reader":
         _check_windows(entry.config(), folder, f"teachers.{name}")
 

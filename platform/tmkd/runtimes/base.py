@@ -84,7 +84,7 @@ class _Run:
     """One pass of a runtime over its rows."""
 
     def __init__(self, runtime: Runtime, columns: tuple[Ragged, ...], progress: Progress) -> None:
-        _check_special_tokens(runtime.features.template, runtime.vocabulary)
+        check_special_tokens(runtime.features.template, runtime.vocabulary)
         self.runtime, self.columns, self.progress = runtime, columns, progress
         self.lengths = runtime.features.lengths(*columns)
         self.faults = _unknown_tokens(columns, runtime.vocabulary)
@@ -96,7 +96,8 @@ class _Run:
         total = len(self.lengths)
         good = np.array([row for row in range(total) if row not in self.faults], dtype=np.int64)
         done = len(self.faults)
-        batches = token_budget_batches(self.lengths[good], self.runtime.batch_tokens, MAX_ROWS)
+        equal = not self.runtime.features.may_pad
+        batches = token_budget_batches(self.lengths[good], self.runtime.batch_tokens, MAX_ROWS, equal)
         for index, batch in enumerate(batches):
             self._score(good[batch])
             done += len(batch)
@@ -137,7 +138,7 @@ class _Run:
             self._score(half)
 
 
-def _check_special_tokens(template: Template, vocabulary: int) -> None:
+def check_special_tokens(template: Template, vocabulary: int) -> None:
     """Raise `UserError` where every row would hold a token without an embedding: on a GPU it would end the process."""
     beyond = sorted({token for part in template.parts for token in (*part, template.pad_id) if token >= vocabulary})
     if beyond:

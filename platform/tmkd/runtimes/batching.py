@@ -21,7 +21,9 @@ def default_tokens(device: str, runtime: str = "torch") -> int:
     return GPU_TOKENS if device == "cuda" else CPU_TOKENS
 
 
-def token_budget_batches(lengths: IntArray, max_tokens: int, max_rows: int = MAX_ROWS) -> list[IntArray]:
+def token_budget_batches(
+    lengths: IntArray, max_tokens: int, max_rows: int = MAX_ROWS, equal: bool = False
+) -> list[IntArray]:
     """Cut rows into batches of at most ``max_tokens`` tokens, padding included, longest rows first.
 
     A pure function of its arguments: rows of equal length keep their order, so the same shard is always
@@ -31,6 +33,7 @@ def token_budget_batches(lengths: IntArray, max_tokens: int, max_rows: int = MAX
         lengths: tokens of every row, int64 [n].
         max_tokens: rows × longest row of a batch.
         max_rows: rows of a batch.
+        equal: whether all rows of a batch must have the same length.
 
     Returns:
         Row numbers of every batch; together they hold each of ``0 … n - 1`` once.
@@ -41,6 +44,8 @@ def token_budget_batches(lengths: IntArray, max_tokens: int, max_rows: int = MAX
     while start < len(order):
         longest = max(1, int(lengths[order[start]]))
         stop = start + max(1, min(max_rows, max_tokens // longest))
+        if equal:
+            stop = start + int((lengths[order[start:stop]] == lengths[order[start]]).sum())
         batches.append(order[start:stop])
         start = stop
     return batches

@@ -8,14 +8,20 @@ from abc import ABC, abstractmethod
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
+SEGMENTS_UNCOUNTED = ("funnel", "xlnet")
+"""Architectures that compare the segments of two tokens, or whose config does not count them."""
+
 
 class Network(nn.Module, ABC):
     """Wraps a Hugging Face model for scoring.
 
     Attributes:
+        pooled: whether a row's numbers are of the whole text; else they are of each place, [max_length × …].
         model: the model; its inputs are ``input_ids``, ``attention_mask`` and, where it has segments,
             ``token_type_ids``.
     """
+
+    pooled = True
 
     def __init__(self, model: PreTrainedModel) -> None:
         super().__init__()
@@ -37,6 +43,11 @@ class Network(nn.Module, ABC):
         if self.takes_types and token_type_ids is not None:
             inputs["token_type_ids"] = token_type_ids
         return self.outputs(inputs).float()
+
+    @property
+    def heads(self) -> list[nn.Module]:
+        """What stands on the model and computes in fp32, whatever the encoder's format."""
+        return []
 
     @property
     def parameter_count(self) -> int:
@@ -62,6 +73,8 @@ class ClassScores(Network):
 
 
 def takes_types(model: PreTrainedModel) -> bool:
-    """Tell whether a model has segment embeddings; without them, GPT-2 would take segments for words."""
+    """Tell whether a model knows segments; one that does not, such as GPT-2, would take them for words."""
     in_forward = "token_type_ids" in inspect.signature(model.forward).parameters
-    return in_forward and int(getattr(model.base_model.config, "type_vocab_size", 0) or 0) > 1
+    config = model.base_model.config
+    segments = int(getattr(config, "type_vocab_size", 0) or 0)
+    return in_forward and (segments > 1 or config.model_type in SEGMENTS_UNCOUNTED)

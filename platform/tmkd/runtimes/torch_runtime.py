@@ -34,7 +34,7 @@ class TorchRuntime(Runtime):
         self.network = network.to(self.device)
         if precision != "fp32":
             self.network.to(DTYPES[precision])
-            for module in head_modules(network.model):
+            for module in [*head_modules(network.model), *network.heads]:
                 keep_fp32(module)
 
     def forward(self, inputs: dict[str, IntArray]) -> FloatArray:

@@ -47,12 +47,12 @@ class Template:
     """The special tokens and segment ids that a tokenizer puts around one text or a pair.
 
     ``parts`` are the constant token runs before, between and after the texts (two runs for one text, three
-    for a pair); ``types`` the segment id of every run and text in reading order, or None if the model
-    takes none.
+    for a pair); ``types`` the segment ids of every run (one for each token) and of every text (one for all of it) in
+    reading order, or None if the model takes none.
     """
 
     parts: tuple[tuple[int, ...], ...]
-    types: tuple[int, ...] | None
+    types: tuple[int | tuple[int, ...], ...] | None
     pad_id: int
 
     @classmethod
@@ -67,9 +67,9 @@ class Template:
         last = [len(owners) - owners[::-1].index(k) for k in range(texts)]
         starts, ends = [0, *last], [*first, len(ids)]
         parts = tuple(tuple(ids[a:b]) for a, b in zip(starts, ends, strict=True))
-        run_types: list[int] = []
+        run_types: list[int | tuple[int, ...]] = []
         for index, (a, b) in enumerate(zip(starts, ends, strict=True)):
-            run_types.append(types[a] if a < b else 0)
+            run_types.append(tuple(types[a:b]))
             if index < texts:
                 run_types.append(types[first[index]])
         takes_types = "token_type_ids" in tokenizer.model_input_names
@@ -88,13 +88,15 @@ class Features:
         template: special tokens of the model's tokenizer, for one text or a pair.
         max_length: tokens a sequence may have, special tokens included; the longer text is cut first,
             as Hugging Face's ``longest_first`` does.
+        may_pad: whether sequences of different lengths may share a batch; False where padding changes scores.
     """
 
-    def __init__(self, template: Template, max_length: int) -> None:
+    def __init__(self, template: Template, max_length: int, may_pad: bool = True) -> None:
         if max_length <= template.special_tokens:
             raise UserError(f"max_length {max_length}: the tokenizer alone adds {template.special_tokens} tokens")
         self.template = template
         self.max_length = max_length
+        self.may_pad = may_pad
         self._room = max_length - template.special_tokens
 
     def kept(self, *columns: Ragged) -> list[IntArray]:

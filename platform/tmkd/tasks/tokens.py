@@ -17,7 +17,7 @@ from transformers import PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
 from tmkd.tasks.features import Ragged
-from tmkd.tasks.patterns import view
+from tmkd.tasks.text_view import WHOLE, TextView
 from tmkd.workspace import Workspace, corpus_folder, fingerprint
 
 MAX_CACHED_TOKENS = 512
@@ -80,26 +80,26 @@ class TokenCache:
         self.fingerprints = fingerprints
         self.folder = f"tokens/{vocabulary_fingerprint(tokenizer)}"
 
-    def read(self, split: str, shard: str, column: str, pattern: str | None = None) -> tuple[np.ndarray, Ragged]:
+    def read(self, split: str, shard: str, column: str, view: TextView = WHOLE) -> tuple[np.ndarray, Ragged]:
         """Return the int64 ids [n] and the tokens of one text column (``question``, ``passage``, ``context``)."""
-        table = self._table(split, shard, column, pattern, ["id", "tokens"])
+        table = self._table(split, shard, column, view, ["id", "tokens"])
         return table["id"].to_numpy(), _column(table, "tokens")
 
     def grids(self, split: str, shard: str) -> tuple[Ragged, Ragged]:
         """Return where the tokens of a shard's contexts start and end, in characters of the context."""
-        table = self._table(split, shard, CONTEXT, None, ["starts", "ends"])
+        table = self._table(split, shard, CONTEXT, WHOLE, ["starts", "ends"])
         return _column(table, "starts"), _column(table, "ends")
 
-    def _table(self, split: str, shard: str, column: str, pattern: str | None, wanted: list[str]) -> pa.Table:
-        name = f"{column}-{fingerprint(pattern)}" if pattern else column
+    def _table(self, split: str, shard: str, column: str, view: TextView, wanted: list[str]) -> pa.Table:
+        name = f"{column}-{fingerprint(view.key())}" if view.key() else column
         path = f"{self.folder}/{self.fingerprints[split]}/{split}/{name}/{shard}"
         data = self.workspace.read_intact(path)
         if data is None:  # not there, or damaged
-            self._write(path, split, shard, column, pattern)
+            self._write(path, split, shard, column, view)
             data = self.workspace.read_bytes(path)
         return pq.read_table(pa.BufferReader(data), columns=wanted).combine_chunks()
 
-    def _write(self, path: str, split: str, shard: str, column: str, pattern: str | None) -> None:
+    def _write(self, path: str, split: str, shard: str, column: str, view: TextView) -> None:
         source = f"{corpus_folder(self.corpus, split)}/{shard}"
         table = self.workspace.read_table(source, columns=["id", column])
         texts = table[column].to_pylist()
@@ -107,7 +107,7 @@ class TokenCache:
         if column == CONTEXT:
             found = tokenize_whole(self.tokenizer, unique)
         else:
-            found = {"tokens": tokenize(self.tokenizer, [view(text, pattern) for text in unique])}
+            found = {"tokens": tokenize(self.tokenizer, [view.of(text) for text in unique])}
         rows = _places(texts, unique)
         columns = {name: _list_array(values, rows) for name, values in found.items()}
         self.workspace.publish_table(path, pa.table({"id": table["id"], **columns}))

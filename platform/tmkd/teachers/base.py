@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,13 +11,16 @@ from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
+from tmkd.errors import UserError
 from tmkd.runtimes.base import Progress, Scored, no_progress
 from tmkd.runtimes.batching import MAX_ROWS, default_tokens
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import Network
 from tmkd.runtimes.onnx_export import onnx_version
 from tmkd.runtimes.opening import open_runtime
+from tmkd.runtimes.padding import ignores_padding
 from tmkd.tasks.features import Features, Ragged, Template
+from tmkd.tasks.text_view import WHOLE, TextView
 from tmkd.tasks.tokens import vocabulary_fingerprint
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import weights_fingerprint
@@ -32,12 +36,20 @@ class Card:
     Attributes:
         columns: C, label columns a pair.
         classes: names of the columns, ``LABEL_0`` … where the model names none; None where C is 1.
-        facts: what its scores depend on, besides the corpus and the host.
+        facts: what its scores depend on, besides the corpus and the host; ``reads`` cuts texts below ``max_length``.
+        reads: how it reads a question (beside ``question_pattern``) and a passage.
+        remarks: what its user should know of it before it is used.
     """
 
     columns: int
     classes: tuple[str, ...] | None
     facts: dict[str, Any]
+    reads: tuple[TextView, TextView] = (WHOLE, WHOLE)
+    remarks: tuple[str, ...] = ()
+
+    def question_view(self, config: TeacherConfig) -> TextView:
+        """Return how the teacher reads a question."""
+        return dataclasses.replace(self.reads[0], pattern=config.question_pattern)
 
     def identity(self, config: TeacherConfig, host: Host) -> dict[str, Any]:
         """Return what binds a label store to this teacher on this kind of host."""
@@ -75,8 +87,15 @@ class Teacher(ABC):
         self.host = host
         self.parameter_count = network.parameter_count
         batch_tokens = None if config.batch_tokens == "auto" else config.batch_tokens
-        features = Features(template, config.max_length)
+        reads = min(config.max_length, int(card.facts.get("reads", config.max_length)))
+        features = Features(template, reads, self._may_pad(network, template, reads))
         self._runtime = open_runtime(network, features, host, str(card.facts["weights"]), batch_tokens)
+
+    def _may_pad(self, network: Network, template: Template, reads: int) -> bool:
+        try:
+            return ignores_padding(network, template, reads)
+        except UserError as error:
+            raise UserError(f"{self.config.model}: {error}") from None
 
     @classmethod
     @abstractmethod

@@ -1,4 +1,4 @@
-"""Bi-encoders: cosine of two embeddings as a raw score (C = 1), calibrated to a logit on read."""
+"""Bi-encoders: similarity of two embeddings as a raw score (C = 1), calibrated to a logit on read."""
 
 from __future__ import annotations
 
@@ -6,45 +6,26 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from torch import Tensor, nn
-from transformers import AutoModel, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModel, AutoModelForTextEncoding, PreTrainedConfig, PreTrainedTokenizerBase
+from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING
 
 from tmkd.errors import UserError
-from tmkd.models.loading import load_model
+from tmkd.models.json_files import reason
+from tmkd.models.loading import load_config, load_model
 from tmkd.runtimes.base import FloatArray, Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
-from tmkd.runtimes.network import Network
 from tmkd.tasks.features import IntArray, Ragged, Template
+from tmkd.tasks.text_view import TextView
 from tmkd.teachers.base import Card, Teacher, model_facts
 from tmkd.teachers.classifier import check_max_length
 from tmkd.teachers.config import TeacherConfig
+from tmkd.teachers.embeddings import JOIN, Embeddings, similarity
 from tmkd.teachers.folder import load_tokenizer
-
-POOLING_FILE = Path("1_Pooling", "config.json")
-POOLING_MODES = {"pooling_mode_mean_tokens": "mean", "pooling_mode_cls_token": "cls"}
-
-
-class Embeddings(Network):
-    """L2-normalised embeddings of single texts, [B, H]."""
-
-    def __init__(self, model: PreTrainedModel, pooling: str) -> None:
-        super().__init__(model)
-        self.pooling = pooling
-
-    @property
-    def width(self) -> int:
-        return int(self.model.config.hidden_size)
-
-    def outputs(self, inputs: dict[str, Tensor]) -> Tensor:
-        hidden = self.model(**inputs).last_hidden_state.float()  # [B, L, H]
-        if self.pooling == "cls":
-            pooled = hidden[:, 0]
-        else:
-            mask = inputs["attention_mask"].unsqueeze(-1).float()  # [B, L, 1]
-            pooled = (hidden * mask).sum(1) / mask.sum(1).clamp(min=1)
-        return nn.functional.normalize(pooled, dim=-1)
+from tmkd.teachers.sentence_folder import SentenceFolder, read_sentence_folder
+from tmkd.teachers.sentence_modules import module_facts
 
 
 class BiEncoder(Teacher):
@@ -52,19 +33,43 @@ class BiEncoder(Teacher):
 
     @classmethod
     def describe(cls, config: TeacherConfig, folder: Path, tokenizer: PreTrainedTokenizerBase) -> Card:
-        pooling = folder_pooling(folder) if config.pooling == "auto" else config.pooling
-        return Card(1, None, {**model_facts(folder, tokenizer), "pooling": pooling})
+        said = read_sentence_folder(folder)
+        pooling = JOIN.join(said.pooling or ("mean",)) if config.pooling == "auto" else config.pooling
+        prompts = said.prompts
+        lower = prompts.lower and not lower_cases(tokenizer)
+        reads = (TextView(None, prompts.question, lower), TextView(None, prompts.passage, lower))
+        special = {
+            "modules": [module_facts(module) for module in said.modules],
+            "similarity": said.similarity if said.similarity != "cosine" else None,
+            "dimensions": said.dimensions,
+            "prompts": [prompts.question, prompts.passage] if prompts.question or prompts.passage else None,
+            "lower": lower,
+            "reads": said.max_tokens if said.max_tokens and said.max_tokens < config.max_length else None,
+        }
+        facts = {key: value for key, value in special.items() if value}  # as usual: as if it had not been asked
+        return Card(
+            1, None, {**model_facts(folder, tokenizer), "pooling": pooling, **facts}, reads,
+            _remarks(config, said, folder),
+        )  # fmt: skip
 
     @classmethod
     def load(cls, config: TeacherConfig, folder: Path, host: Host) -> BiEncoder:
-        model, made_up = load_model(AutoModel, folder)
+        tokenizer = load_tokenizer(folder)
+        card = cls.describe(config, folder, tokenizer)
+        model, made_up = load_model(encoder_class(load_config(folder)), folder)
         lacking = [key for key in made_up if "pooler" not in key]  # pooled here, never by the model's pooler
         if lacking:
             raise UserError(f"{folder}: its weights lack {', '.join(lacking[:3])}; is config.json of another model?")
-        tokenizer = load_tokenizer(folder)
         check_max_length(config, model, folder)
-        card = cls.describe(config, folder, tokenizer)
-        return cls(config, card, host, Embeddings(model, card.facts["pooling"]), Template.of(tokenizer, 1))
+        network = Embeddings(model, card.facts, read_sentence_folder(folder).modules)
+        try:
+            network.width  # noqa: B018
+        except RuntimeError as error:
+            raise UserError(
+                f"{folder / 'modules.json'}: its modules do not fit together ({reason(error)}); pooling is "
+                f"{card.facts['pooling']}, hidden_size {model.config.hidden_size}"
+            ) from None
+        return cls(config, card, host, network, Template.of(tokenizer, 1))
 
     def score(self, question: Ragged, passage: Ragged, progress: Progress = no_progress) -> Scored[FloatArray]:
         return self.score_views([question], passage, progress)[0]
@@ -84,7 +89,8 @@ class BiEncoder(Teacher):
             _Embedded(self._runtime.run(texts, progress=report(turn)), places)
             for turn, (texts, places) in enumerate(columns)
         )
-        return [view.times(passages) for view in views]
+        similar = str(self.card.facts.get("similarity", "cosine"))
+        return [view.times(passages, similar) for view in views]
 
 
 @dataclass(frozen=True)
@@ -94,30 +100,41 @@ class _Embedded:
     texts: Scored[FloatArray]
     places: IntArray
 
-    def times(self, other: _Embedded) -> Scored[FloatArray]:
+    def times(self, other: _Embedded, similar: str) -> Scored[FloatArray]:
         left, right = self.texts.values[self.places], other.texts.values[other.places]  # [n, H] each
         faults = {**other.faults(), **self.faults()}
-        return Scored(np.einsum("nh,nh->n", left, right)[:, None], faults)
+        return Scored(similarity(similar, left, right), faults)
 
     def faults(self) -> dict[int, str]:
         reasons = self.texts.faults
         return {row: reasons[int(place)] for row, place in enumerate(self.places) if int(place) in reasons}
 
 
-def folder_pooling(folder: Path) -> str:
-    """Return the pooling that a sentence-transformers folder asks for, ``mean`` where it says nothing.
+def encoder_class(config: PreTrainedConfig) -> Any:
+    """Return the class that reads texts: of T5 and its kin the encoder alone."""
+    alone = config.is_encoder_decoder and type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING
+    return AutoModelForTextEncoding if alone else AutoModel
 
-    Raises:
-        UserError: if it asks for one that is not offered here.
-    """
-    path = folder / POOLING_FILE
-    if not path.is_file():
-        return "mean"
-    modes = json.loads(path.read_text(encoding="utf-8"))
-    chosen = [key for key, value in modes.items() if key.startswith("pooling_mode_") and value is True]
-    if len(chosen) == 1 and chosen[0] in POOLING_MODES:
-        return POOLING_MODES[chosen[0]]
-    raise UserError(f"{path}: pooling {', '.join(chosen)} is not offered; set pooling: mean or cls to choose one")
+
+def lower_cases(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Tell whether a tokenizer lower-cases what it reads."""
+    normalizer = json.dumps(json.loads(tokenizer.backend_tokenizer.to_str()).get("normalizer"))
+    return '"Lowercase"' in normalizer or '"lowercase": true' in normalizer
+
+
+def _remarks(config: TeacherConfig, said: SentenceFolder, folder: Path) -> tuple[str, ...]:
+    """Return what a reader of the scores should know: what was assumed, and where the folder has its own mind."""
+    remarks = []
+    if not said.pooling and config.pooling == "auto":
+        remarks.append(
+            f"{folder} does not say how token vectors become an embedding (no modules.json or 1_Pooling/config.json): "
+            "their mean is taken; set pooling: mean or cls if you know better"
+        )
+    if said.max_tokens and said.max_tokens < config.max_length:
+        remarks.append(
+            f"{folder} reads {said.max_tokens} tokens of a text (max_seq_length), not max_length {config.max_length}"
+        )
+    return tuple(remarks)
 
 
 def distinct(column: Ragged) -> tuple[Ragged, IntArray]:

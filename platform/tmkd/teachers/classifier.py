@@ -8,7 +8,8 @@ from typing import Any
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
-from tmkd.models.loading import load_config, load_model, raw_label2id, readable_tokens
+from tmkd.models.loading import load_config, load_model, raw_label2id
+from tmkd.models.positions import readable_tokens
 from tmkd.runtimes.base import FloatArray, Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import ClassScores

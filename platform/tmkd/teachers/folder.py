@@ -7,8 +7,13 @@ from pathlib import Path
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
-from tmkd.models.loading import first_line
+from tmkd.models.json_files import read_object, reason
+from tmkd.models.loading import quiet_loading
 from tmkd.workspace import folder_fingerprint
+
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+PANIC = "PanicException"
+"""What the Rust library of tokenizers raises where it meets what it did not expect; no `Exception`."""
 
 
 def weights_fingerprint(folder: Path) -> str:
@@ -18,11 +23,36 @@ def weights_fingerprint(folder: Path) -> str:
 
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
-    """Read a fast tokenizer from a model folder."""
+    """Read a fast tokenizer from a model folder.
+
+    Raises:
+        UserError: if there is none, naming the damaged file or what is missing.
+    """
     try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    except (ValueError, KeyError, OSError) as error:
-        raise UserError(f"{folder}: the tokenizer cannot be used ({first_line(error)})") from None
-    if not tokenizer.is_fast:
-        raise UserError(f"{folder}: only fast tokenizers can be used; save it with tokenizer.json")
-    return tokenizer
+        with quiet_loading():
+            tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
+            if tokenizer.is_fast:
+                tokenizer("a", "b")
+                return tokenizer
+    except Exception as error:  # wrong types end in whatever the tokenizer's code runs into
+        raise _refusal(folder, error) from None
+    except BaseException as error:
+        if type(error).__name__ != PANIC:
+            raise
+        raise _refusal(folder, error) from None
+    raise UserError(f"{folder}: only fast tokenizers can be used; save it with tokenizer.json")
+
+
+def _refusal(folder: Path, error: BaseException) -> UserError:
+    """Return what is wrong with a tokenizer: a damaged file, a missing package, or the library's own reason."""
+    for name in TOKENIZER_FILES:
+        if (folder / name).is_file():
+            read_object(folder / name)
+    pieces = sorted(folder.glob("*.model"))
+    if pieces and not (folder / "tokenizer.json").is_file():
+        return UserError(
+            f"{folder}: has {pieces[0].name} and no tokenizer.json. Install what converts it (pip install sentencepiece "
+            f'protobuf), or make one where it is installed: AutoTokenizer.from_pretrained("{folder.name}")'
+            '.save_pretrained("…")'
+        )
+    return UserError(f"{folder}: the tokenizer cannot be used ({reason(error)})")

@@ -61,6 +61,8 @@ class MeanAttention(Network):
         question: tokens that are read of one.
     """
 
+    pooled = False
+
     def __init__(self, readers: list[PreTrainedModel], max_length: int, template: Template, question: int) -> None:
         super().__init__(readers[0])
         self.readers = nn.ModuleList(reader.eval().requires_grad_(False) for reader in readers)

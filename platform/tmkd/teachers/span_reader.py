@@ -30,6 +30,8 @@ MIN_ROOM = 8
 class StartsAndEnds(Network):
     """Start and end logits of every place of an input, [B, 2 × max_length], padded with zeros on the right."""
 
+    pooled = False
+
     def __init__(self, model: PreTrainedModel, max_length: int) -> None:
         super().__init__(model)
         self.max_length = max_length

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from s3_server import s3_bucket
-from tiny_teachers import bert_base
+from tiny_teachers import bert_base, bert_classifier
 from tmkd.errors import UserError
 from tmkd.models.base_check import check_base
 from tmkd.models.folders import everywhere, local_folder, publish, read_config
@@ -63,15 +63,15 @@ def test_a_path_that_is_not_there_and_a_package_that_is_not_installed(tmp_path) 
 
 
 def test_a_model_in_an_object_store_is_copied_once_and_again_when_it_changes(tmp_path) -> None:
-    folder = bert_base(tmp_path / "m")
+    folder, other = bert_base(tmp_path / "m"), bert_classifier(tmp_path / "other") / "model.safetensors"
     with s3_bucket() as (bucket, _):
         publish(Workspace(bucket), folder, "models/m")
         here = local_folder(f"{bucket}/models/m", "teachers.a.model")
         assert folder_fingerprint(here) == folder_fingerprint(folder)
         assert local_folder(f"{bucket}/models/m", "teachers.a.model") == here
-        Workspace(bucket).publish_bytes("models/m/model.safetensors", b"other", with_hash=False)
+        Workspace(bucket).publish_bytes("models/m/model.safetensors", other.read_bytes(), with_hash=False)
         changed = local_folder(f"{bucket}/models/m", "teachers.a.model")
-        assert changed != here and (changed / "model.safetensors").read_bytes() == b"other"
+        assert changed != here and (changed / "model.safetensors").read_bytes() == other.read_bytes()
         with pytest.raises(UserError, match=r"teachers\.a\.model: s3://.*/nothing: no such folder"):
             local_folder(f"{bucket}/nothing", "teachers.a.model")
     with pytest.raises(UserError, match="credentials belong into the environment"):

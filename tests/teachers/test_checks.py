@@ -9,7 +9,6 @@ from tmkd.config import parse
 from tmkd.errors import UserError
 from tmkd.fields import describe
 from tmkd.runtimes.host import Host
-from tmkd.teachers.bi_encoder import folder_pooling
 from tmkd.teachers.classes import match_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
@@ -104,14 +103,3 @@ def test_config_that_is_right(resources: dict) -> None:
 def test_every_field_says_what_it_means() -> None:
     assert all(field.meaning for field in describe(TeacherConfig))
     assert set(KINDS) == {"classifier", "bi_encoder", "span_reader"}
-
-
-def test_pooling_of_sentence_transformers_folders(tmp_path) -> None:
-    assert folder_pooling(tmp_path) == "mean"
-    (tmp_path / "1_Pooling").mkdir()
-    path = tmp_path / "1_Pooling" / "config.json"
-    path.write_text(json.dumps({"pooling_mode_cls_token": True, "pooling_mode_mean_tokens": False}))
-    assert folder_pooling(tmp_path) == "cls"
-    path.write_text(json.dumps({"pooling_mode_max_tokens": True}))
-    with pytest.raises(UserError, match="pooling_mode_max_tokens is not offered"):
-        folder_pooling(tmp_path)

@@ -42,10 +42,12 @@ def folder_of(base: Path, place: Path, pooling: dict, *modules: torch.nn.Module,
         (place / path.name).write_bytes(path.read_bytes())
     types = [f"{OLD}.Transformer", f"{OLD}.Pooling", *(f"{OLD}.{type(module).__name__}" for module in modules)]
     paths = ["", "1_Pooling", *(f"{index}_{type(module).__name__}" for index, module in enumerate(modules, 2))]
-    entries = [{"idx": i, "name": str(i), "path": p, "type": t} for i, (p, t) in enumerate(zip(paths, types))]
+    entries = [
+        {"idx": i, "name": str(i), "path": p, "type": t} for i, (p, t) in enumerate(zip(paths, types, strict=True))
+    ]
     write(place / "modules.json", entries)
     write(place / "1_Pooling" / "config.json", {"word_embedding_dimension": WIDTH, **pooling})
-    for path, module in zip(paths[2:], modules):
+    for path, module in zip(paths[2:], modules, strict=True):
         (place / path).mkdir()
         module.save(str(place / path))
     if settings:
@@ -72,7 +74,9 @@ def ours(folder: Path, texts, **options) -> np.ndarray:
     tokenizer = load_tokenizer(folder)
     teacher = teacher_class("bi_encoder").load(config, folder, Host("cpu", "fp32"))
     views = teacher.card.question_view(config), teacher.card.reads[1]
-    columns = [tokenize(tokenizer, [view.of(text) for text in column]) for view, column in zip(views, texts)]
+    columns = [
+        tokenize(tokenizer, [view.of(text) for text in column]) for view, column in zip(views, texts, strict=True)
+    ]
     return teacher.score(*columns).values[:, 0]
 
 

@@ -105,7 +105,7 @@ class TeacherConfig(Config):
     pooling: Literal["auto", "mean", "cls"] = Field(
         default="auto",
         description="bi_encoder only: embedding = mean of the token vectors or the first one; auto does what a "
-        "sentence-transformers folder says, else mean",
+        "sentence-transformers folder says, else mean (modules, prompts and similarity are always the folder's)",
     )
     max_question_tokens: int = Field(
         default=64, ge=1, le=MAX_CACHED_TOKENS, description="span_reader only: tokens that it reads of a question"

@@ -51,8 +51,8 @@ def _refusal(folder: Path, error: BaseException) -> UserError:
     pieces = sorted(folder.glob("*.model"))
     if pieces and not (folder / "tokenizer.json").is_file():
         return UserError(
-            f"{folder}: has {pieces[0].name} and no tokenizer.json. Install what converts it (pip install sentencepiece "
-            f'protobuf), or make one where it is installed: AutoTokenizer.from_pretrained("{folder.name}")'
+            f"{folder}: has {pieces[0].name} and no tokenizer.json, which takes a package to make: pip install "
+            f'sentencepiece protobuf, or where they are: AutoTokenizer.from_pretrained("{folder.name}")'
             '.save_pretrained("…")'
         )
     return UserError(f"{folder}: the tokenizer cannot be used ({reason(error)})")

@@ -75,10 +75,13 @@ def swap(folder: Path, rng: random.Random) -> str:
 
 def odd_value(folder: Path, rng: random.Random) -> str:
     path = rng.choice([folder / name for name in (*FILES, *SENTENCE_FILES) if (folder / name).is_file()])
-    values, odd = json.loads(path.read_text()), rng.choice(ODD)
-    entry = rng.choice(values) if isinstance(values, list) else values
-    key = rng.choice(sorted(entry))
-    entry[key] = odd
+    try:
+        values = json.loads(path.read_text())
+        entry = rng.choice(values) if isinstance(values, list) else values
+        key, odd = rng.choice(sorted(entry)), rng.choice(ODD)
+        entry[key] = odd
+    except (ValueError, TypeError, LookupError):  # damaged by the change before
+        return odd_file(folder, rng)
     path.write_text(json.dumps(values))
     return f"{path.name}: {key} = {str(odd)[:30]}"
 

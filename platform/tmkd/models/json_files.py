@@ -46,6 +46,5 @@ def kind_of(value: object) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Return the first line of an error's message, of bounded length; its type where it has none."""
-    line = str(error).strip().split("\n")[0][:LONGEST_REASON]
-    return line or type(error).__name__
+    """Return an error's message in one line of bounded length; its type where it has none."""
+    return " ".join(str(error).split())[:LONGEST_REASON] or type(error).__name__

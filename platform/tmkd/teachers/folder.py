@@ -8,7 +8,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
 from tmkd.models.json_files import read_object, reason
-from tmkd.models.loading import quiet_loading
+from tmkd.models.loading import load_config, quiet_loading
 from tmkd.workspace import folder_fingerprint
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
@@ -48,6 +48,8 @@ def _refusal(folder: Path, error: BaseException) -> UserError:
     for name in TOKENIZER_FILES:
         if (folder / name).is_file():
             read_object(folder / name)
+    if (folder / "config.json").is_file():  # which says what tokenizer it is
+        load_config(folder)
     pieces = sorted(folder.glob("*.model"))
     if pieces and not (folder / "tokenizer.json").is_file():
         return UserError(

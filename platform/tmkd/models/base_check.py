@@ -52,7 +52,10 @@ def check_base(
         raise UserError(f"{key}.layers: {layers} layers asked for, but {folder} has {has}; give 1 to {has}")
     files = [folder / "config.json", *weight_files(folder)]
     stamps = tuple((path.stat().st_size, path.stat().st_mtime_ns) for path in files if path.is_file())
-    _build(folder, layers, key, kind, attention, stamps)
+    try:
+        _build(folder, layers or has, kind, attention, stamps)
+    except UserError as error:
+        raise UserError(f"{key}: {error}") from None
 
 
 @lru_cache(maxsize=64)
@@ -75,7 +78,7 @@ def _build(
         raise
     except Exception as error:  # whatever an architecture's code may throw
         raise UserError(
-            f"{key}: no student of {base.num_hidden_layers} layers can be cut from {folder}, of type "
+            f"no student of {base.num_hidden_layers} layers can be cut from {folder}, of type "
             f"{base.model_type} ({type(error).__name__}: {reason(error)}); take another base"
         ) from None
     assert isinstance(student, Student)

@@ -10,7 +10,9 @@ from transformers import PreTrainedTokenizerBase
 from tmkd.console import heading, warn
 from tmkd.errors import UserError
 from tmkd.models.base_check import check_base
+from tmkd.models.cutting import layer_count
 from tmkd.models.folders import local_folder
+from tmkd.models.loading import load_config
 from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.tasks.features import Template
 from tmkd.tasks.tokens import vocabulary_fingerprint
@@ -49,8 +51,14 @@ def _check_student(recipe: Recipe) -> None:
     folder = local_folder(recipe.student.base, "student.base")
     tokenizer = load_tokenizer(folder)
     kind = STUDENTS[recipe.corpus.task]
-    for depth, key in depths(recipe).items():
-        check_base(folder, depth, recipe.student.max_length, key, kind, bool(recipe.finetune.attention))
+    length, attention = recipe.student.max_length, bool(recipe.finetune.attention)
+    check_base(folder, recipe.student.layers, length, "student", kind, attention)
+    has = layer_count(load_config(folder))
+    for key, depths in other_depths(recipe).items():
+        if max(depths) <= has:
+            check_base(folder, max(depths), length, key, kind, attention)
+        else:
+            warn(f"{key}.layers: {max(depths)} layers, but {folder} has {has}; the job that asks for them will refuse")
     if recipe.corpus.task == "span":
         _check_windows(recipe.student_reader(), folder, "student and reading")
     else:
@@ -59,15 +67,11 @@ def _check_student(recipe: Recipe) -> None:
         _check_attention(recipe, folder)
 
 
-def depths(recipe: Recipe) -> dict[int | None, str]:
-    """Return the depths that any later step cuts a student of, and the part of the recipe that asks for each."""
-    found: dict[int | None, str] = {recipe.student.layers: "student"}
-    for depth in recipe.search.layers if recipe.corpus.task == "pair" else []:
-        found.setdefault(depth, "search")
-    for grid in recipe.compare.grids:
-        for depth in grid.layers:
-            found.setdefault(depth, "compare.grids")
-    return found
+def other_depths(recipe: Recipe) -> dict[str, list[int]]:
+    """Return the depths that later jobs cut a student of, by the part of the recipe that asks for them."""
+    grids = [depth for grid in recipe.compare.grids for depth in grid.layers]
+    searched = list(recipe.search.layers) if recipe.corpus.task == "pair" else []
+    return {key: found for key, found in (("search", searched), ("compare.grids", grids)) if found}
 
 
 def check_pooling(pooling: str, folder: Path, tokenizer: PreTrainedTokenizerBase, key: str) -> None:

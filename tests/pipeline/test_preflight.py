@@ -26,7 +26,7 @@ def recipe(models: dict[str, Path], teachers: dict | None = None, student: dict 
     corpus = {"name": "c", "kind": "files", "path": "pairs.tsv", "classes": ["no", "yes"]}
     base = {"base": str(models["bert"]), "layers": 1, "max_length": 32}
     given = {"t": {"model": str(models["teacher"]), "max_length": 32}} | (teachers or {})
-    tree = {"corpus": corpus, "teachers": given, "student": base | (student or {}), **more}
+    tree = {"name": "r", "corpus": corpus, "teachers": given, "student": base | (student or {}), **more}
     return parse(Recipe, tree, "recipe")
 
 

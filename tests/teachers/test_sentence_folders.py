@@ -242,3 +242,15 @@ def test_settings_that_are_not_offered_are_refused_by_name(pooling, settings, me
     folder = folder_of(base, tmp_path / "m", pooling, **settings)
     with pytest.raises(UserError, match=message):
         ours(folder, (["a"], ["b"]))
+
+
+def test_the_encoder_of_t5(base, tmp_path, texts) -> None:
+    from test_padding import T5, tokenizer_of
+    from transformers import T5Config, T5EncoderModel
+
+    tokenizer = tokenizer_of("end", False, False)
+    torch.manual_seed(0)
+    place = tmp_path / "t5"
+    T5EncoderModel(T5Config(vocab_size=len(tokenizer), **T5)).save_pretrained(place)
+    tokenizer.save_pretrained(place)
+    check(folder_of(place, tmp_path / "m", {"pooling_mode": "mean"}), texts)

@@ -53,7 +53,7 @@ def check_base(
     files = [folder / "config.json", *weight_files(folder)]
     stamps = tuple((path.stat().st_size, path.stat().st_mtime_ns) for path in files if path.is_file())
     try:
-        _build(folder, layers or has, kind, attention, stamps)
+        _build(folder, layers or has, kind, attention, stamps)  # type: ignore[arg-type]  # a class is hashable
     except UserError as error:
         raise UserError(f"{key}: {error}") from None
 
@@ -61,8 +61,7 @@ def check_base(
 @lru_cache(maxsize=64)
 def _build(
     folder: Path,
-    layers: int | None,
-    key: str,
+    layers: int,
     kind: type[Student],
     attention: bool,
     stamps: tuple[tuple[int, int], ...],

@@ -93,8 +93,15 @@ def window_facts(config: TeacherConfig) -> dict[str, int]:
 
 
 def check_windows(config: TeacherConfig, tokenizer: PreTrainedTokenizerBase) -> None:
-    """Raise `UserError` if windows over a long context could hardly move on."""
-    room = config.max_length - Template.of(tokenizer, 2).special_tokens - config.max_question_tokens
+    """Raise `UserError` if windows hardly move on over a long context, or have the token for no answer at their end."""
+    template = Template.of(tokenizer, 2)
+    first, *_, last = template.parts
+    if tokenizer.cls_token_id in last and tokenizer.cls_token_id not in first:
+        raise UserError(
+            f"the tokenizer puts its class token ({tokenizer.cls_token}), which stands for no answer, at the end; span "
+            "readers with it at the beginning are supported"
+        )
+    room = config.max_length - template.special_tokens - config.max_question_tokens
     if room < config.overlap + MIN_ROOM:
         raise UserError(
             f"max_length {config.max_length}: beside a question of max_question_tokens "

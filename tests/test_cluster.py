@@ -16,6 +16,7 @@ from tmkd.cluster import cluster_size, connect, progress_poster, watch_progress
 from tmkd.cluster_address import started_here
 from tmkd.cluster_errors import users_mistake
 from tmkd.errors import UserError
+from tmkd.integrity import DamagedError, MissingError
 
 pytestmark = pytest.mark.usefixtures("ray_session")
 LOCAL = pytest.mark.skipif("RAY_ADDRESS" in os.environ, reason="this is somebody else's cluster")
@@ -32,14 +33,15 @@ def test_there_are_two_cpus_at_least_so_that_training_and_labelling_fit() -> Non
     assert cpus >= 2 and gpus >= 0
 
 
-def test_a_user_s_mistake_in_a_task_comes_back_as_it_was_said() -> None:
+@pytest.mark.parametrize("kind", [UserError, DamagedError, MissingError])
+def test_a_user_s_mistake_in_a_task_comes_back_as_it_was_said(kind: type[UserError]) -> None:
     @ray.remote(num_cpus=0)
     def task(kind: type[Exception]) -> None:
         raise kind("teachers.a.model: no such folder")
 
     with pytest.raises(ray.exceptions.RayTaskError) as wrapped:
-        ray.get(task.remote(UserError))
-    assert type(found := users_mistake(wrapped.value)) is UserError
+        ray.get(task.remote(kind))
+    assert type(found := users_mistake(wrapped.value)) is kind
     assert str(found) == "teachers.a.model: no such folder"
     with pytest.raises(ray.exceptions.RayTaskError) as other:
         ray.get(task.remote(ValueError))

@@ -97,6 +97,58 @@ def test_a_truncated_file_or_one_without_its_hash_is_not_intact(workspace) -> No
     assert not workspace.is_intact(PATH)
 
 
+@pytest.mark.parametrize("columns", [None, ["id"]])
+def test_a_changed_table_is_not_read(workspace, columns) -> None:
+    workspace.publish_table(PATH, TABLE)
+    path = workspace.local_path(PATH)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")
+    with pytest.raises(UserError, match=rf"{PATH}: is truncated or changed.*; restore it, or make the corpus again"):
+        workspace.read_table(PATH, columns)
+    workspace.publish_table(PATH, TABLE)
+    assert workspace.read_table(PATH).equals(TABLE)
+    path.write_bytes(path.read_bytes()[:-1] + b"?")  # after it was read: noticed by its time
+    with pytest.raises(UserError, match="is truncated or changed"):
+        workspace.read_table(PATH, columns)
+
+
+def test_a_table_is_hashed_once_while_it_stays_as_it_is(workspace, monkeypatch) -> None:
+    workspace.publish_table(PATH, TABLE)
+    read = []
+    whole = Workspace.read_published
+    monkeypatch.setattr(Workspace, "read_published", lambda self, path: read.append(path) or whole(self, path))
+    for _ in range(3):
+        workspace.read_table(PATH, ["id"])
+    assert read == [PATH]
+
+
+def test_a_table_that_is_gone_or_has_lost_its_hash_is_named(workspace) -> None:
+    with pytest.raises(UserError, match=rf"{PATH}: is not there"):
+        workspace.read_table(PATH)
+    with pytest.raises(FileNotFoundError):  # a node that does not see the workspace is told apart by it
+        workspace.read_table(PATH)
+    workspace.publish_table(PATH, TABLE)
+    workspace.delete(f"{PATH}.sha256")
+    with pytest.raises(UserError, match=rf"{PATH}: the hash beside it \(\.sha256\) is gone"):
+        workspace.read_table(PATH)
+
+
+def test_a_link_in_place_of_a_shard_is_refused(workspace, tmp_path) -> None:
+    workspace.publish_table(PATH, TABLE)
+    workspace.local_path(PATH).rename(tmp_path / "elsewhere.parquet")
+    workspace.local_path(PATH).symlink_to(tmp_path / "elsewhere.parquet")
+    with pytest.raises(UserError, match=rf"{PATH}: is a link to .*elsewhere\.parquet"):
+        workspace.read_table(PATH)
+    assert not workspace.is_intact(PATH)
+
+
+@pytest.mark.parametrize("path", ["../outside.parquet", "/etc/passwd", "corpora/c/../../../x", "a/.."])
+def test_no_path_leaves_the_workspace(workspace, path: str) -> None:
+    calls = [workspace.read_bytes, workspace.read_table, workspace.delete, workspace.list, workspace.local_path]
+    for call in [*calls, lambda place: workspace.publish_bytes(place, b"")]:
+        with pytest.raises(UserError, match="leaves the workspace"):
+            call(path)
+
+
 def test_a_workspace_that_cannot_be_written_is_named_with_the_cause(tmp_path) -> None:
     (tmp_path / "file").write_text("I am no folder")
     with pytest.raises(UserError, match=r"workspace .*file/ws: cannot be written \(.+\); give another"):

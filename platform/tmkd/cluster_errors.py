@@ -89,7 +89,13 @@ def cause_in_trace(text: str) -> BaseException | None:
     if not told:
         return None
     kind, words = told[-1]
-    return UserError(words) if kind == "tmkd.errors.UserError" else RemoteError(_named(kind, words))
+    return UserError(words) if kind in _user_errors() else RemoteError(_named(kind, words))
+
+
+def _user_errors(kind: type[UserError] = UserError) -> set[str]:
+    """Return the full names of `UserError` and all of its subclasses, as a trace names them."""
+    names = {f"{kind.__module__}.{kind.__qualname__}"}
+    return names.union(*(_user_errors(each) for each in kind.__subclasses__()))
 
 
 def _of_text(error: BaseException) -> BaseException | None:

@@ -21,6 +21,7 @@ import pyarrow.fs as pafs
 import pyarrow.parquet as pq
 
 from tmkd.errors import UserError
+from tmkd.integrity import DamagedError, MissingError, Stamp, known_hash, remedy, remember
 from tmkd.paths import user_path
 from tmkd.redaction import HIDDEN, holds_credentials, redact
 
@@ -112,7 +113,7 @@ class Workspace:
         """Return the path on disk. Raises `ValueError` for an object store."""
         if not self.is_local:
             raise ValueError(f"{self.uri} is not a local folder")
-        return Path(self.uri, path)
+        return Path(self.uri, self._inside(path))
 
     def exists(self, path: str) -> bool:
         return self._info(path).type != pafs.FileType.NotFound
@@ -139,6 +140,15 @@ class Workspace:
         filesystem, full = self._resolve(path)
         with filesystem.open_input_stream(full) as stream:
             return bytes(stream.read())
+
+    def sha256(self, path: str) -> str:
+        """Return the SHA-256 of a file, in hex digits, read in parts."""
+        filesystem, full = self._resolve(path)
+        digest = hashlib.sha256()
+        with filesystem.open_input_stream(full) as stream:
+            while part := stream.read(1 << 20):
+                digest.update(part)
+        return digest.hexdigest()
 
     def publish_bytes(self, path: str, data: bytes, with_hash: bool = True) -> None:
         """Write beside, fsync, rename (object store: one put), so that no reader sees half a file.
@@ -172,10 +182,53 @@ class Workspace:
 
     def read_intact(self, path: str) -> bytes | None:
         """Return the bytes of a published file; None if it is not there or they do not match the hash beside it."""
-        if not (self.exists(path) and self.exists(path + HASH_SUFFIX)):
+        try:
+            return self.read_published(path)
+        except DamagedError:
             return None
-        data, expected = self.read_bytes(path), self.read_bytes(path + HASH_SUFFIX).strip()
-        return data if hashlib.sha256(data).hexdigest().encode() == expected else None
+
+    def read_published(self, path: str) -> bytes:
+        """Return the bytes of a published file, compared with the hash beside it.
+
+        Raises:
+            DamagedError: if the two differ, the hash is gone, or the file is a link.
+            MissingError: if the file is not there.
+        """
+        stamp = self.stamp(path)
+        try:
+            expected = self.read_bytes(path + HASH_SUFFIX).strip()
+        except FileNotFoundError:
+            raise DamagedError(
+                f"{self.show(path)}: the hash beside it ({HASH_SUFFIX}) is gone; {remedy(path)}"
+            ) from None
+        data = self.read_bytes(path)
+        found = hashlib.sha256(data).hexdigest()
+        if found.encode() != expected:
+            raise DamagedError(
+                f"{self.show(path)}: is truncated or changed: its bytes do not match the hash beside it; {remedy(path)}"
+            )
+        remember(stamp, found)
+        return data
+
+    def check(self, path: str) -> None:
+        """Raise what `read_published` raises, reading a file that has not changed once per process."""
+        if known_hash(self.stamp(path)) is None:
+            self.read_published(path)
+
+    def stamp(self, path: str) -> Stamp:
+        """Return size and time of one file.
+
+        Raises:
+            DamagedError: if it is a link, which would let a shard leave its folder.
+            MissingError: if it is not there.
+        """
+        if self.is_local and self.local_path(path).is_symlink():
+            target = self.local_path(path).readlink()
+            raise DamagedError(f"{self.show(path)}: is a link to {target}; put the file itself there")
+        info = self._info(path)
+        if not info.is_file:
+            raise MissingError(f"{self.show(path)}: is not there; {remedy(path)}")
+        return Stamp(self.show(path), info.size, info.mtime_ns)
 
     def read_json(self, path: str) -> Any:
         return json.loads(self.read_bytes(path))
@@ -185,6 +238,13 @@ class Workspace:
         self.publish_bytes(path, text.encode() + b"\n", with_hash=False)
 
     def read_table(self, path: str, columns: Names | None = None) -> pa.Table:
+        """Return a published Parquet file, compared with its hash the first time that this process reads it.
+
+        Raises:
+            DamagedError: see `read_published`.
+        """
+        if known_hash(self.stamp(path)) is None:
+            return pq.read_table(pa.BufferReader(self.read_published(path)), columns=columns)
         filesystem, full = self._resolve(path)
         return pq.read_table(full, columns=columns, filesystem=filesystem)
 
@@ -217,7 +277,14 @@ class Workspace:
         """Return the full location, as users are shown it."""
         return str(PurePosixPath(self.uri) / path) if self.is_local else f"{self.uri.rstrip('/')}/{path}"
 
+    def _inside(self, path: str) -> str:
+        """Return a path that stays below the root. Raises `UserError` for any other."""
+        if path.startswith("/") or ".." in path.split("/"):
+            raise UserError(f"{path!r} leaves the workspace {self.uri}; paths in it are relative and hold no '..'")
+        return path
+
     def _resolve(self, path: str) -> tuple[pafs.FileSystem, str]:
+        self._inside(path)
         if self.is_local:
             return pafs.LocalFileSystem(), str(Path(self.uri, path))
         filesystem, root = pafs.FileSystem.from_uri(self.uri)
@@ -267,3 +334,13 @@ SHARD_PREFIX = "part-"
 def shard_name(index: int) -> str:
     """Return the file name of a shard: ``part-00000.parquet``, ``part-00001.parquet`` and so on."""
     return f"{SHARD_PREFIX}{index:05d}.parquet"
+
+
+def is_folder_name(name: str) -> bool:
+    """Tell whether a name stays in the folder that it is looked up in."""
+    return bool(name) and "/" not in name and "\\" not in name and not name.startswith(".")
+
+
+def is_shard_name(name: str) -> bool:
+    """Tell whether a name is that of a Parquet file in the folder that it is looked up in."""
+    return is_folder_name(name) and name.endswith(".parquet")

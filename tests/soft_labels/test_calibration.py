@@ -83,6 +83,15 @@ def test_saved_and_loaded(tmp_path) -> None:
     assert load_calibration(workspace, "c", "t") == Calibration(2.0, 1.0, "golden", 600)
 
 
+def test_an_edited_calibration_is_refused(tmp_path) -> None:
+    workspace = Workspace.open(str(tmp_path))
+    save_calibration(workspace, "c", "t", Calibration(2.0, 1.0, "golden", 600))
+    path = tmp_path / "teachers/c/t/calibration.json"
+    path.write_text(path.read_text().replace('"scale": 2.0', '"scale": -2.0'))
+    with pytest.raises(UserError, match=r"teachers/c/t/calibration\.json: was edited since it was written"):
+        load_calibration(workspace, "c", "t")
+
+
 @pytest.mark.parametrize("temperature", [0.3, 1.0, 5.0])
 def test_the_temperature_that_made_labels_is_found_again(temperature: float) -> None:
     rng = np.random.default_rng(2)

@@ -76,7 +76,7 @@ def test_missing_finds_truncated_flipped_and_absent_shards(store, tmp_path) -> N
     (folder / f"{names[3]}.sha256").unlink()
     assert store.missing(names) == names[1:]
     assert store.fault(names[0]) is None and "truncated or changed" in store.fault(names[1])
-    with pytest.raises(UserError, match=r"part-00001\.parquet: cannot be read"):
+    with pytest.raises(UserError, match=r"part-00001\.parquet: is truncated .* delete it and run jobs/label_corpus"):
         store.read(names[1])
 
 
@@ -94,6 +94,27 @@ def test_the_manifest_counts(store) -> None:
     assert manifest["shards"]["part-00000.parquet"]["rejected"] == 1
     store.open_again()
     assert store.manifest is None
+
+
+@pytest.mark.parametrize("edit", [lambda text: text.replace('"rejected": 1', '"rejected": 0'), lambda text: text[:-9]])
+def test_an_edited_manifest_is_none_and_made_again(store, tmp_path, edit) -> None:
+    store.bind(IDENTITY)
+    store.publish("part-00000.parquet", np.arange(3), np.array([[0, 0], [np.nan, 1], [1, 1]], np.float32))
+    store.compact(["part-00000.parquet"])
+    whole, path = store.manifest, tmp_path / store.folder / "manifest.json"
+    path.write_text(edit(path.read_text()))
+    assert store.manifest is None
+    store.compact(["part-00000.parquet"])
+    assert store.manifest == whole
+
+
+def test_an_edited_identity_is_refused(store, tmp_path) -> None:
+    store.bind(IDENTITY)
+    path = tmp_path / store.folder / "store.json"
+    path.write_text(path.read_text().replace('"w0"', '"w1"'))
+    with pytest.raises(UserError, match=r"store\.json: is damaged or edited.*--relabel"):
+        store.bind(IDENTITY | {"weights": "w1"})
+    assert not store.is_legible
 
 
 def test_what_has_not_changed_since_the_manifest_is_not_read_again(store, tmp_path, monkeypatch) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from tmkd.errors import UserError
+from tmkd.integrity import DamagedError
+from tmkd.sealed import publish_sealed, read_sealed
 from tmkd.workspace import Workspace
 
 FloatArray = npt.NDArray[np.float32]
@@ -134,21 +136,28 @@ def to_class_logits(raw: FloatArray, calibration: Calibration | None, classes: i
 
 def save_calibration(workspace: Workspace, corpus: str, teacher: str, calibration: Calibration) -> None:
     """Publish ``teachers/<corpus>/<teacher>/calibration.json``."""
-    workspace.publish_json(_path(corpus, teacher), asdict(calibration))
+    publish_sealed(workspace, calibration_path(corpus, teacher), asdict(calibration))
 
 
 def load_calibration(workspace: Workspace, corpus: str, teacher: str) -> Calibration | None:
-    """Read what `save_calibration` wrote, or None."""
-    path = _path(corpus, teacher)
+    """Read what `save_calibration` wrote, or None.
+
+    Raises:
+        DamagedError: if it is cut or edited.
+    """
+    path = calibration_path(corpus, teacher)
     if not workspace.exists(path):
         return None
     try:
-        return Calibration(**workspace.read_json(path))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{workspace.show(path)}: not a calibration ({error}); expected scale and shift") from None
+        return Calibration(**read_sealed(workspace, path))
+    except TypeError as error:
+        raise DamagedError(
+            f"{workspace.show(path)}: not a calibration ({error}); delete it, it is fitted again"
+        ) from None
 
 
-def _path(corpus: str, teacher: str) -> str:
+def calibration_path(corpus: str, teacher: str) -> str:
+    """Return where the calibration of a teacher is stored."""
     return f"teachers/{corpus}/{teacher}/calibration.json"
 
 

@@ -19,6 +19,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tmkd.errors import UserError
+from tmkd.integrity import DamagedError
+from tmkd.sealed import publish_sealed, read_sealed
 from tmkd.soft_labels.layouts import Labels, from_columns, storable, to_columns
 from tmkd.tasks.attention_maps import AttentionMaps
 from tmkd.tasks.span_logits import SpanLogits
@@ -29,6 +31,7 @@ FloatArray = npt.NDArray[np.float32]
 Kind = TypeVar("Kind")
 IDENTITY_FILE = "store.json"
 MANIFEST_FILE = "manifest.json"
+MANIFEST_KEYS = {"fingerprint", "rows", "rejected", "shards"}
 MADE_BY = b"tmkd.store"
 """Key of a shard's Parquet metadata: fingerprint of the store that it was made for."""
 SHARD = b"tmkd.shard"
@@ -65,12 +68,15 @@ class LabelStore:
         if not self.workspace.exists(path):
             return None
         try:
-            return dict(self.workspace.read_json(path)["identity"])
+            found = self.workspace.read_json(path)
+            if fingerprint(found["identity"]) == found["fingerprint"]:
+                return dict(found["identity"])
         except (ValueError, KeyError, TypeError):
-            raise UserError(
-                f"{self.workspace.show(path)}: is damaged, so nothing says what made these labels; delete their folder "
-                "or label again with --relabel"
-            ) from None
+            pass
+        raise UserError(
+            f"{self.workspace.show(path)}: is damaged or edited, so nothing says what made these labels; restore it, "
+            "delete their folder or label again with --relabel"
+        )
 
     @property
     def is_legible(self) -> bool:
@@ -240,7 +246,7 @@ class LabelStore:
         manifest = self.summary(wanted, counts)
         files = self.workspace.stats(self.folder)
         index = {name: [files[name].size, files[name].modified] for name in wanted}
-        self.workspace.publish_json(self._path(MANIFEST_FILE), manifest)
+        publish_sealed(self.workspace, self._path(MANIFEST_FILE), manifest)
         self.workspace.publish_json(self._index_path, {"fingerprint": self.fingerprint, "files": index})
 
     def summary(self, shards: Iterable[str], counts: Mapping[str, tuple[int, int]] | None = None) -> dict[str, Any]:
@@ -277,11 +283,12 @@ class LabelStore:
 
     @property
     def manifest(self) -> dict[str, Any] | None:
-        """What `compact` wrote, or None while shards are missing or where it is damaged."""
+        """What `compact` wrote, or None while shards are missing or where it is cut or edited."""
         try:
-            return dict(self.workspace.read_json(self._path(MANIFEST_FILE))) if self.has_manifest else None
-        except (ValueError, TypeError):
+            found = read_sealed(self.workspace, self._path(MANIFEST_FILE)) if self.has_manifest else {}
+        except DamagedError:
             return None
+        return found if found.keys() == MANIFEST_KEYS else None
 
     @property
     def has_manifest(self) -> bool:

@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from transformers import PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
+from tmkd.integrity import DamagedError
 from tmkd.tasks.features import Ragged
 from tmkd.tasks.text_view import WHOLE, TextView
 from tmkd.workspace import Workspace, corpus_folder, fingerprint
@@ -93,11 +93,12 @@ class TokenCache:
     def _table(self, split: str, shard: str, column: str, view: TextView, wanted: list[str]) -> pa.Table:
         name = f"{column}-{fingerprint(view.key())}" if view.key() else column
         path = f"{self.folder}/{self.fingerprints[split]}/{split}/{name}/{shard}"
-        data = self.workspace.read_intact(path)
-        if data is None:  # not there, or damaged
+        try:
+            table = self.workspace.read_table(path, wanted)
+        except DamagedError:  # or not there: only a cache
             self._write(path, split, shard, column, view)
-            data = self.workspace.read_bytes(path)
-        return pq.read_table(pa.BufferReader(data), columns=wanted).combine_chunks()
+            table = self.workspace.read_table(path, wanted)
+        return table.combine_chunks()
 
     def _write(self, path: str, split: str, shard: str, column: str, view: TextView) -> None:
         source = f"{corpus_folder(self.corpus, split)}/{shard}"
@@ -129,13 +130,13 @@ def read_grids(
         UserError: if the tokens were deleted or damaged since that tokenizer's model labelled the shard.
     """
     path = f"tokens/{vocabulary}/{split_fingerprint}/{split}/{CONTEXT}/{shard}"
-    data = workspace.read_intact(path)
-    if data is None:
+    try:
+        table = workspace.read_table(path, ["starts", "ends"]).combine_chunks()
+    except DamagedError:
         raise UserError(
             f"{workspace.show(path)}: these tokens, which soft labels of spans are counted in, are not there or "
             "damaged; delete those labels and label again"
-        )
-    table = pq.read_table(pa.BufferReader(data), columns=["starts", "ends"]).combine_chunks()
+        ) from None
     return _column(table, "starts"), _column(table, "ends")
 
 

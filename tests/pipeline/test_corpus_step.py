@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
+import shutil
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -17,6 +21,8 @@ from tmkd.pipeline.corpus_step import ensure_corpus, require_split
 from tmkd.pipeline.recipe.files import load
 from tmkd.soft_labels.store import LabelStore
 from tmkd.workspace import Workspace
+
+MANIFEST = "corpora/pairs/manifest.json"
 
 
 @pytest.fixture
@@ -108,17 +114,116 @@ def test_a_split_that_is_not_there_is_named_before_anything_is_spent(tmp_path, f
         require_split(corpus, "test")
 
 
-@pytest.mark.parametrize(("manifest", "what"), [(b"{", "damaged"), (b'{"newfield": 1}', "damaged"), (None, "gone")])
-def test_labels_outlive_a_manifest_that_cannot_be_read(tmp_path, file, manifest: bytes | None, what: str) -> None:
+def test_labels_outlive_a_manifest_that_is_gone(tmp_path, file) -> None:
     made = context(tmp_path, file)
     folders = label(made.workspace, ensure_corpus(made))
-    path = "corpora/pairs/manifest.json"
-    made.workspace.delete(path)
-    if manifest is not None:
-        made.workspace.publish_bytes(path, manifest, with_hash=False)
-    with pytest.raises(UserError, match=rf"corpus pairs cannot be read \(.*manifest\.json is {what}\).*--relabel"):
+    made.workspace.delete(MANIFEST)
+    with pytest.raises(UserError, match=r"corpus pairs cannot be read \(.*manifest\.json is gone\).*--relabel"):
         ensure_corpus(context(tmp_path, file))
     assert kept(made.workspace, folders) == folders
+
+
+def edited(manifest: dict[str, Any]) -> dict[str, Any]:
+    """One row more, its sum too."""
+    manifest["splits"]["train"]["rows"] += 1
+    manifest["splits"]["train"]["shards"][0]["rows"] += 1
+    return manifest
+
+
+def naming(name: str) -> Any:
+    def change(manifest: dict[str, Any]) -> dict[str, Any]:
+        manifest["splits"]["train"]["shards"][0]["name"] = name
+        return unsealed(manifest)
+
+    return change
+
+
+def unsealed(manifest: dict[str, Any]) -> dict[str, Any]:
+    """As an older version wrote it."""
+    return {key: value for key, value in manifest.items() if key != "checksum"}
+
+
+def shorter(manifest: dict[str, Any]) -> dict[str, Any]:
+    manifest["splits"]["train"]["shards"] = []
+    return unsealed(manifest)
+
+
+CHANGES = {
+    "edited": (edited, "was edited since it was written"),
+    "other": (lambda manifest: {"newfield": 1}, "is no manifest of this version"),
+    "other corpus": (lambda manifest: unsealed(manifest) | {"name": "else"}, "is the manifest of corpus 'else'"),
+    "shards lost": (shorter, "splits.train has 32 rows, but its 0 shards have 0"),
+    "up": (naming("../x.parquet"), "splits.train names '../x.parquet', which is no file in the split's folder"),
+    "absolute": (naming("/etc/x.parquet"), "splits.train names '/etc/x.parquet'"),
+}
+
+
+@pytest.mark.parametrize("name", ["cut", *CHANGES])
+def test_a_damaged_manifest_is_refused_and_made_again_when_asked(tmp_path, file, name: str) -> None:
+    made = context(tmp_path, file)
+    corpus = ensure_corpus(made)
+    folders, path = label(made.workspace, corpus), made.workspace.local_path(MANIFEST)
+    if name == "cut":
+        path.write_bytes(path.read_bytes()[:-20])
+        reason = "is cut or holds no JSON object"
+    else:
+        change, reason = CHANGES[name]
+        path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    with pytest.raises(UserError, match=rf"manifest\.json: {re.escape(reason)}.*--remake --relabel"):
+        ensure_corpus(context(tmp_path, file))
+    assert kept(made.workspace, folders) == folders
+    again = ensure_corpus(context(tmp_path, file, remake=True, relabel=True))
+    assert again.fingerprint == corpus.fingerprint and kept(made.workspace, folders) == folders
+
+
+def test_a_manifest_of_an_older_version_is_read(tmp_path, file) -> None:
+    made = context(tmp_path, file)
+    corpus, path = ensure_corpus(made), made.workspace.local_path(MANIFEST)
+    path.write_text(json.dumps(unsealed(json.loads(path.read_text()))))
+    assert ensure_corpus(context(tmp_path, file)) == corpus
+
+
+def gone(path: Path) -> None:
+    shutil.rmtree(path.parent)
+
+
+def flipped(path: Path) -> None:
+    data = path.read_bytes()
+    path.write_bytes(data[:200] + bytes([data[200] ^ 1]) + data[201:])
+
+
+def linked(path: Path) -> None:
+    path.rename(path.with_suffix(".elsewhere"))
+    path.symlink_to(path.with_suffix(".elsewhere"))
+    os.utime(path)
+
+
+DAMAGE = {gone: "is not there, though", flipped: "is truncated or changed", linked: "is a link to"}
+
+
+@pytest.mark.parametrize("damage", DAMAGE, ids=lambda damage: damage.__name__)
+@pytest.mark.parametrize("folder", ["corpora/pairs/unlabeled", "soft_labels/pairs/train/golden"])
+def test_a_corpus_with_a_damaged_shard_is_not_up_to_date(tmp_path, file, folder: str, damage) -> None:
+    made = context(tmp_path, file)
+    ensure_corpus(made)
+    path = made.workspace.local_path(f"{folder}/part-00000.parquet")
+    damage(path)
+    with pytest.raises(UserError, match=rf"{folder}/part-00000\.parquet: {DAMAGE[damage]}"):
+        ensure_corpus(context(tmp_path, file))
+
+
+def test_a_shard_that_has_not_changed_is_not_read_again(tmp_path, file, monkeypatch) -> None:
+    made = context(tmp_path, file)
+    corpus, read = ensure_corpus(made), []
+    check = Workspace.check
+    monkeypatch.setattr(Workspace, "check", lambda self, path: read.append(path) or check(self, path))
+    assert ensure_corpus(context(tmp_path, file)) == corpus and read == []
+    shutil.copytree(made.workspace.local_path(), tmp_path / "copied", copy_function=shutil.copyfile)
+    shutil.rmtree(made.workspace.local_path())
+    (tmp_path / "copied").rename(made.workspace.local_path())
+    assert ensure_corpus(context(tmp_path, file)) == corpus and len(read) == 7  # four splits, three of them judged
+    read.clear()
+    assert ensure_corpus(context(tmp_path, file)) == corpus and read == []
 
 
 def test_a_damaged_note_of_what_made_the_corpus_is_no_trace(tmp_path, file) -> None:

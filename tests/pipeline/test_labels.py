@@ -4,9 +4,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
+import pytest
 
 from tiny_teachers import write_corpus
-from tmkd.pipeline.labels import best_teacher, signal, signals
+from tmkd.errors import UserError
+from tmkd.pipeline.labels import best_teacher, golden_identity, signal, signals
 from tmkd.soft_labels.golden import golden_path
 from tmkd.soft_labels.store import LabelStore
 from tmkd.workspace import Workspace
@@ -55,3 +57,18 @@ def test_the_best_teacher_is_one_that_has_a_weight_and_weighs_one_where_it_is_al
     assert alone.teachers == ("half",) and alone.weight == 1
     student.soft_headers = "each"
     assert {name: each.weight for name, each in signals(context, judged).items()} == {"soft:half": 2, "soft:wrong": 3}
+
+
+def test_golden_labels_are_known_by_what_they_are_and_not_by_their_hash_alone(tmp_path) -> None:
+    workspace, path = Workspace.open(str(tmp_path)), golden_path("c", "train", "part-00000.parquet")
+    context, corpus = SimpleNamespace(workspace=workspace), SimpleNamespace(name="c")
+
+    def identity(label: int) -> str:
+        workspace.publish_table(path, pa.table({"id": [1], "label": [label], "grade": [0.0]}))
+        return golden_identity(context, corpus, "train")
+
+    assert identity(0) == identity(0) != identity(1)
+    file = workspace.local_path(path)
+    file.write_bytes(file.read_bytes()[:-1] + b"?")
+    with pytest.raises(UserError, match=r"golden/part-00000\.parquet: is truncated or changed.*--remake"):
+        golden_identity(context, corpus, "train")

@@ -6,7 +6,9 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
-from tmkd.workspace import Workspace, corpus_folder
+from tmkd.integrity import DamagedError, remedy
+from tmkd.sealed import publish_sealed, read_sealed
+from tmkd.workspace import Workspace, corpus_folder, is_folder_name, is_shard_name
 
 
 def manifest_path(corpus: str) -> str:
@@ -41,17 +43,22 @@ class CorpusManifest:
 
     @classmethod
     def load(cls, workspace: Workspace, corpus: str) -> CorpusManifest | None:
-        """Return the manifest of a finished corpus; None if there is none, or one of an older layout."""
+        """Return the manifest of a finished corpus; None if there is none.
+
+        Raises:
+            DamagedError: if it is cut or edited, contradicts itself, or names a shard outside its split's folder.
+        """
         path = manifest_path(corpus)
         if not workspace.exists(path):
             return None
-        try:
-            return cls(**workspace.read_json(path))
-        except (TypeError, ValueError):
-            return None
+        tree = read_sealed(workspace, path)
+        reason = fault(tree, corpus)
+        if reason:
+            raise DamagedError(f"{workspace.show(path)}: {reason}; {remedy(path)}")
+        return cls(**tree)
 
     def publish(self, workspace: Workspace) -> None:
-        workspace.publish_json(manifest_path(self.name), dataclasses.asdict(self))
+        publish_sealed(workspace, manifest_path(self.name), dataclasses.asdict(self))
 
     def shards(self, split: str) -> list[str]:
         """Return the file names of a split's shards, in order; none if the split is not there."""
@@ -85,3 +92,39 @@ class CorpusManifest:
 
     def _split(self, split: str) -> dict[str, Any]:
         return self.splits.get(split, {})
+
+
+def fault(tree: dict[str, Any], corpus: str) -> str | None:
+    """Return what makes a manifest unusable, None if it can be used; for what no checksum tells.
+
+    Args:
+        tree: what the file holds.
+        corpus: name of the folder that it is in.
+    """
+    fields = {field.name: field for field in dataclasses.fields(CorpusManifest)}
+    unknown = sorted(tree.keys() - fields.keys())
+    needed = {name for name, field in fields.items() if field.default is field.default_factory is dataclasses.MISSING}
+    absent = sorted(needed - tree.keys())
+    if unknown or absent:
+        return f"is no manifest of this version (unknown keys: {unknown}, missing keys: {absent})"
+    if tree["name"] != corpus:
+        return f"is the manifest of corpus {tree['name']!r}"
+    splits = tree["splits"]
+    if not isinstance(splits, dict) or not isinstance(tree["classes"], list):
+        return "splits is no mapping or classes no list"
+    return next((reason for split, entry in splits.items() if (reason := _split_fault(split, entry))), None)
+
+
+def _split_fault(split: str, entry: Any) -> str | None:
+    try:
+        names = [str(shard["name"]) for shard in entry["shards"]]
+        rows = sum(int(shard["rows"]) for shard in entry["shards"])
+        whole, _ = int(entry["rows"]), str(entry["fingerprint"])
+    except (TypeError, KeyError, ValueError):
+        return f"splits.{split} does not list its shards with their rows"
+    outside = [name for name in names if not is_shard_name(name)]
+    if outside or not is_folder_name(split):
+        return f"splits.{split} names {outside[0] if outside else split!r}, which is no file in the split's folder"
+    if len(set(names)) < len(names) or rows != whole:
+        return f"splits.{split} has {whole} rows, but its {len(set(names))} shards have {rows}"
+    return None

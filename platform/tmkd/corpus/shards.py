@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from tmkd.corpus.digest import TextDigest
 from tmkd.corpus.schema import GOLDEN, ID_STRIDE, SPLITS, Layout
 from tmkd.workspace import Workspace, corpus_folder, labels_folder, shard_name
 
@@ -33,7 +33,7 @@ class ShardWriter:
         self._waiting: list[pa.Table] = []
         self._waiting_rows = 0
         self._shards: list[dict[str, Any]] = []
-        self._digest = hashlib.sha256()
+        self._digest = TextDigest(layout.text)
         self._questions: set[int] = set()
         self._labelled = 0
 
@@ -63,7 +63,7 @@ class ShardWriter:
             "rows": sum(shard["rows"] for shard in self._shards),
             "questions": len(self._questions),
             "labelled": self._labelled,
-            "fingerprint": self._digest.hexdigest()[:16],
+            "fingerprint": self._digest.fingerprint,
         }
 
     def _publish(self, count: int) -> None:
@@ -74,7 +74,7 @@ class ShardWriter:
         self._next_id += count
         name = shard_name(len(self._shards))
         rows = rows.add_column(0, "id", ids)
-        self._update_digest(rows)
+        self._digest.update(rows)
         if self._golden:
             golden = rows.select(self._layout.golden.names).cast(self._layout.golden)
             self._labelled += count - golden[self._layout.judgement].null_count
@@ -82,14 +82,6 @@ class ShardWriter:
         text = rows.select(self._layout.rows.names).cast(self._layout.rows)
         self._workspace.publish_table(f"{self._folder}/{name}", text)
         self._shards.append({"name": name, "rows": count})
-
-    def _update_digest(self, rows: pa.Table) -> None:
-        self._digest.update(rows["id"].to_numpy().tobytes())
-        for name in ("question", self._layout.text):
-            # Lengths as well as bytes: a word moved over a border must change the fingerprint.
-            texts = [text.encode() for text in rows[name].to_pylist()]
-            self._digest.update(np.fromiter(map(len, texts), np.int64, len(texts)).tobytes())
-            self._digest.update(b"".join(texts))
 
 
 def _array(values: Any, count: int, kind: pa.DataType) -> pa.Array:

@@ -9,8 +9,10 @@ from tmkd.corpus.build import made_from, prepare_corpus
 from tmkd.corpus.config import CorpusConfig
 from tmkd.corpus.manifest import CorpusManifest, manifest_path
 from tmkd.errors import UserError
+from tmkd.integrity import DamagedError
 from tmkd.labelling.job import rejected_path
 from tmkd.pipeline.context import Context
+from tmkd.pipeline.corpus_files import check_files, remember_files
 from tmkd.soft_labels.golden import GOLDEN
 from tmkd.soft_labels.store import LabelStore
 from tmkd.workspace import SHARD_PREFIX, Workspace, corpus_folder, fingerprint, labels_folder
@@ -25,22 +27,25 @@ def ensure_corpus(context: Context, other: CorpusConfig | None = None) -> Corpus
     by themselves: every label hangs on it. It is made again with ``--remake``.
 
     Raises:
-        UserError: if the corpus there was made by other settings and labels hang on it, unless ``--relabel``.
+        UserError: if the corpus there is damaged, unless ``--remake``; if it was made by other settings and labels
+            hang on it, unless ``--relabel``.
     """
     config, workspace = other or context.recipe.corpus, context.workspace
     step = STEP if other is None else f"{STEP} · {config.name}"
-    found = CorpusManifest.load(workspace, config.name)
+    found = _found(context, config.name)
     where = corpus_folder(config.name)
     same_config = _noted(context, config) == _config_identity(config)
     if found is not None and same_config and not context.remake:
         if _changed(config, found):
             note(f"{step}: its sources (or how they are read) have changed; kept (jobs/prepare_corpus.py --remake)")
+        check_files(workspace, found)
         context.skip(step, where)
         return found
     _refuse_to_orphan_labels(context, config.name, _why_again(workspace, found, config.name, same_config))
     with context.step(step, where):
         manifest = prepare_corpus(config, workspace)
         _drop_orphans(context, manifest)
+        remember_files(workspace, manifest)
         workspace.publish_json(_note_path(config.name), {"config": _config_identity(config)})
     show_splits(manifest)
     return manifest
@@ -68,6 +73,16 @@ def show_splits(corpus: CorpusManifest) -> None:
         for name in corpus.splits
     ]
     show_table(f"Corpus {corpus.name}", ["split", "questions", "pairs", "golden labels", "shards"], rows)
+
+
+def _found(context: Context, corpus: str) -> CorpusManifest | None:
+    """Return the corpus that is there; one that is damaged is absent if it may be made again."""
+    try:
+        return CorpusManifest.load(context.workspace, corpus)
+    except DamagedError:
+        if context.remake or context.relabel:
+            return None
+        raise
 
 
 def _changed(config: CorpusConfig, found: CorpusManifest) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,7 @@ LEARNED = ("unlabeled", "train")
 """Splits whose soft labels the student learns from."""
 HELD_OUT = "validation"
 """The split that temperatures are fitted on and the best teacher is chosen by."""
+READERS = 8
 CALIBRATION_SHARDS = 8
 """Shards that a calibration is fitted on at most; two parameters need no more."""
 
@@ -193,12 +195,16 @@ def _base_identity(folder: Path, files: tuple[tuple[str, int, int], ...]) -> str
 
 
 def golden_identity(context: Context, corpus: CorpusManifest, split: str) -> str:
-    """Return the fingerprint of a split's golden labels; new judgements change it."""
-    folder = labels_folder(corpus.name, split, GOLDEN)
-    hashes = [
-        context.workspace.read_bytes(f"{folder}/{name}").decode()
-        for name in context.workspace.list(folder, HASH_SUFFIX)
-    ]
+    """Return the fingerprint of a split's golden labels; new judgements change it.
+
+    Raises:
+        DamagedError: if labels are not those that were published, so that their hashes say nothing about them.
+    """
+    folder, workspace = labels_folder(corpus.name, split, GOLDEN), context.workspace
+    names = workspace.list(folder, HASH_SUFFIX)
+    with ThreadPoolExecutor(READERS) as pool:
+        list(pool.map(lambda name: workspace.check(f"{folder}/{name.removesuffix(HASH_SUFFIX)}"), names))
+        hashes = list(pool.map(lambda name: workspace.read_bytes(f"{folder}/{name}").decode(), names))
     return fingerprint(hashes)
 
 

@@ -65,13 +65,18 @@ def test_a_path_that_is_not_there_and_a_package_that_is_not_installed(tmp_path) 
 def test_a_model_in_an_object_store_is_copied_once_and_again_when_it_changes(tmp_path) -> None:
     folder, other = bert_base(tmp_path / "m"), bert_classifier(tmp_path / "other") / "model.safetensors"
     with s3_bucket() as (bucket, _):
-        publish(Workspace(bucket), folder, "models/m")
+        for path in folder.iterdir():
+            Workspace(bucket).publish_bytes(f"models/m/{path.name}", path.read_bytes(), with_hash=False)
         here = local_folder(f"{bucket}/models/m", "teachers.a.model")
         assert folder_fingerprint(here) == folder_fingerprint(folder)
         assert local_folder(f"{bucket}/models/m", "teachers.a.model") == here
         Workspace(bucket).publish_bytes("models/m/model.safetensors", other.read_bytes(), with_hash=False)
         changed = local_folder(f"{bucket}/models/m", "teachers.a.model")
         assert changed != here and (changed / "model.safetensors").read_bytes() == other.read_bytes()
+        publish(Workspace(bucket), folder, "models/published")
+        Workspace(bucket).publish_bytes("models/published/config.json", b"{}", with_hash=False)
+        with pytest.raises(UserError, match=r"models/published/config\.json: was changed or cut.*delete hashes\.json"):
+            local_folder(f"{bucket}/models/published", "teachers.a.model")
         with pytest.raises(UserError, match=r"teachers\.a\.model: s3://.*/nothing: no such folder"):
             local_folder(f"{bucket}/nothing", "teachers.a.model")
     with pytest.raises(UserError, match="credentials belong into the environment"):

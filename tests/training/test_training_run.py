@@ -13,6 +13,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from one_fit import UNDETERMINED, furthest, weights
 from tiny_stages import SHAPE, engine_config, make_world, schedule, signal, stage
+from tmkd.errors import UserError
 from tmkd.soft_labels.store import LabelStore
 from tmkd.training.model import build
 from tmkd.training.order import batches
@@ -157,6 +158,19 @@ def test_a_note_without_weights_beside_it_is_no_finished_stage(world, notes) -> 
         assert finished(world.workspace, both_labels(world)) is None
     finally:
         file.with_suffix(".aside").rename(file)
+
+
+@pytest.mark.parametrize("name", ["model.safetensors", "stage.json"])
+def test_a_changed_model_is_neither_finished_nor_trained_over(world, notes, name) -> None:
+    file = world.workspace.local_path(f"students/finetuned/{name}")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-1] + b"?")
+    try:
+        with pytest.raises(UserError, match=rf"students/finetuned/{name}: was changed.* delete the folder"):
+            train_all(world)
+    finally:
+        file.write_bytes(whole)
+    assert train_all(world) == notes
 
 
 @pytest.mark.parametrize(

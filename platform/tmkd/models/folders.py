@@ -10,6 +10,7 @@ import importlib.util
 import math
 import shutil
 import tempfile
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,8 @@ import pyarrow as pa
 from safetensors import safe_open
 
 from tmkd.errors import UserError
+from tmkd.integrity import DamagedError
+from tmkd.models.hashes import hash_of, publish_hashes, refuse_changed, refuse_other_bytes
 from tmkd.models.json_files import read_json, read_object
 from tmkd.models.weights import WEIGHTS, weight_shapes
 from tmkd.workspace import Stat, Workspace
@@ -44,6 +47,7 @@ def local_folder(name: str, key: str) -> Path:
         folder = _package_folder(name.removeprefix(PACKAGE_PREFIX), key)
     elif Path(name).expanduser().is_dir():
         folder = Path(name).expanduser().resolve()
+        _refuse_changed(folder, key)
     elif "://" in name:
         folder = _from_object_store(name, key)
     else:
@@ -118,6 +122,14 @@ def _download(name: str, key: str) -> Path:
         ) from None
 
 
+def _refuse_changed(folder: Path, key: str) -> None:
+    """Refuse a folder that a run has published with hashes and that has changed since."""
+    try:
+        refuse_changed(Workspace.of(str(folder)), "")
+    except DamagedError as error:
+        raise UserError(f"{key}: {error}") from None
+
+
 def _check(folder: Path, name: str, key: str) -> None:
     if not (folder / "config.json").is_file():
         raise UserError(f"{key}: {name!r} is no model folder: it has no config.json{_elsewhere(folder)}")
@@ -149,8 +161,12 @@ def fetch(workspace: Workspace, folder: str) -> Path:
     """Return a local copy of a workspace folder's files (the folder itself where the workspace is local).
 
     A copy lives as long as the process that asked for it, and is made once while the files stay what they are.
+
+    Raises:
+        DamagedError: if a file is not what was published with the folder.
     """
     if workspace.is_local:
+        refuse_changed(workspace, folder)
         return workspace.local_path(folder)
     files = workspace.stats(folder)
     for part in workspace.folders(folder):  # a sentence-transformers folder keeps its modules in parts
@@ -165,6 +181,7 @@ def _copied(workspace: Workspace, folder: str, files: tuple[tuple[str, Stat], ..
     for name, _ in files:
         (target / name).parent.mkdir(exist_ok=True)
         (target / name).write_bytes(workspace.read_bytes(f"{folder}/{name}".lstrip("/")))
+    refuse_other_bytes(workspace, folder, {name: target / name for name, _ in files})
     return target
 
 
@@ -177,8 +194,21 @@ def parameters(workspace: Workspace, folder: str) -> int:
     return count
 
 
-def publish(workspace: Workspace, local: Path, folder: str) -> None:
-    """Publish the files of a local model folder under ``folder``, replacing what was there."""
+def publish(workspace: Workspace, local: Path, folder: str, notes: Mapping[str, bytes] | None = None) -> None:
+    """Publish the files of a local model folder under ``folder``, replacing what was there.
+
+    Args:
+        workspace: where to.
+        local: the folder.
+        folder: its place in the workspace.
+        notes: further files, published after all others and their hashes: they mark a folder that is whole.
+    """
     workspace.delete(folder)
+    entries = {name: hash_of(data) for name, data in (notes or {}).items()}
     for path in sorted(local.iterdir()):
-        workspace.publish_bytes(f"{folder}/{path.name}", path.read_bytes(), with_hash=False)
+        data = path.read_bytes()
+        entries[path.name] = hash_of(data)
+        workspace.publish_bytes(f"{folder}/{path.name}", data, with_hash=False)
+    publish_hashes(workspace, folder, entries)
+    for name, data in (notes or {}).items():
+        workspace.publish_bytes(f"{folder}/{name}", data, with_hash=False)

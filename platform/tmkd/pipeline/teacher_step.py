@@ -138,9 +138,10 @@ def is_trained(context: Context, corpus: CorpusManifest, name: str) -> bool:
     if training is None:
         return True
     try:
-        return finished(context.workspace, _stages(context, corpus, name, training)[-1]) is not None
+        stages = _stages(context, corpus, name, training)
     except UserError:  # what it would be warmed up with has not been labelled
         return False
+    return finished(context.workspace, stages[-1]) is not None
 
 
 def _warming(trainings: Mapping[str, TeacherTraining]) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tmkd.models.folders import WEIGHTS
+from tmkd.models.hashes import refuse_changed
 from tmkd.training.config import EngineConfig
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace
@@ -42,14 +43,26 @@ def finished(workspace: Workspace, stage: Stage) -> dict[str, Any] | None:
     """Return the note of a finished stage (steps, seconds, history), or None if it has yet to be trained.
 
     A note beside which the weights are missing does not count.
+
+    Raises:
+        DamagedError: if the model or its note was changed or cut since: it is not trained again over such a folder.
     """
+    refuse_changed(workspace, stage.output, [NOTE])
     note = read_note(workspace, stage.output)
     if note is None or note.get("identity") != stage.identity():
         return None
-    return note if any(workspace.exists(f"{stage.output}/{name}") for name in WEIGHTS) else None
+    if not any(workspace.exists(f"{stage.output}/{name}") for name in WEIGHTS):
+        return None
+    refuse_changed(workspace, stage.output)
+    return note
 
 
 def read_note(workspace: Workspace, folder: str) -> dict[str, Any] | None:
-    """Return the note in a model folder, or None where there is none."""
+    """Return the note in a model folder, or None where there is none that can be read."""
     path = f"{folder}/{NOTE}"
-    return dict(workspace.read_json(path)) if workspace.exists(path) else None
+    if not workspace.exists(path):
+        return None
+    try:
+        return dict(workspace.read_json(path))
+    except (ValueError, TypeError):
+        return None

@@ -56,9 +56,8 @@ def publish(
             tokenizer.model_max_length = stage.max_length  # where truncation=True cuts: what it has learned to read
             tokenizer.save_pretrained(folder)
             (folder / "README.md").write_text(model_card(stage, note), encoding="utf-8")
-            folders.publish(plan.workspace, folder, stage.output)
-    text = json.dumps(note, indent=1, sort_keys=True).encode()
-    plan.workspace.publish_bytes(f"{stage.output}/{NOTE}", text, with_hash=False)
+            text = json.dumps(note, indent=1, sort_keys=True).encode()
+            folders.publish(plan.workspace, folder, stage.output, {NOTE: text})
 
 
 def model_card(stage: Stage, note: dict[str, Any]) -> str:

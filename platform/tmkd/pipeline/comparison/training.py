@@ -23,6 +23,8 @@ from tmkd.training.side_by_side import train_side_by_side
 from tmkd.training.stage import Stage
 
 Probabilities = npt.NDArray[np.float32]
+SCORES = "scores-"
+"""What the file of a student's scores begins with."""
 SCORED_TOGETHER = 8
 """Students scored in one Ray task, after which a killed comparison does not score them again."""
 
@@ -86,18 +88,19 @@ def score_all(
 ) -> dict[str, Probabilities]:
     """Return every student's aggregated probabilities (Eq. 6) of the judged split, float32 [n, C]; scored once."""
     split = context.recipe.evaluation.split
-    paths = {folder: f"{folder}/scores-{split}-{corpus.fingerprints[split]}.npy" for folder in dict.fromkeys(students)}
-    missing = [folder for folder, path in paths.items() if not context.workspace.exists(path)]
+    paths = {folder: f"{folder}/{SCORES}{split}-{corpus.fingerprints[split]}.npy" for folder in dict.fromkeys(students)}
+    kept = {folder: data for folder, path in paths.items() if (data := context.workspace.read_intact(path)) is not None}
+    missing = [folder for folder in paths if folder not in kept]
     if not missing:
         context.skip(f"{of} · scores of {len(paths)} students", f"{context.run_folder}/cells")
-        return {folder: _read(context, path) for folder, path in paths.items()}
+        return {folder: _loaded(data) for folder, data in kept.items()}
     with context.step(f"{of} · scores of {len(missing)} students", f"{context.run_folder}/cells"):
         for start in range(0, len(missing), SCORED_TOGETHER):
             some = missing[start : start + SCORED_TOGETHER]
             found = _measure(context, corpus, {folder: folder for folder in some}, pairs, 0.0, {})
             for folder in some:
-                _publish(context, paths[folder], found.probabilities[folder][AGGREGATE])
-    return {folder: _read(context, path) for folder, path in paths.items()}
+                kept[folder] = _publish(context, paths[folder], found.probabilities[folder][AGGREGATE])
+    return {folder: _loaded(kept[folder]) for folder in paths}
 
 
 def time_all(
@@ -141,12 +144,13 @@ def _measure(
     return measure(task)
 
 
-def _publish(context: Context, path: str, values: Probabilities) -> None:
+def _publish(context: Context, path: str, values: Probabilities) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
-    context.workspace.publish_bytes(path, buffer.getvalue(), with_hash=False)
+    context.workspace.publish_bytes(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
-def _read(context: Context, path: str) -> Probabilities:
-    values: Probabilities = np.load(io.BytesIO(context.workspace.read_bytes(path)), allow_pickle=False)
+def _loaded(data: bytes) -> Probabilities:
+    values: Probabilities = np.load(io.BytesIO(data), allow_pickle=False)
     return values

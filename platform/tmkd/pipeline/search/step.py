@@ -20,7 +20,8 @@ from tmkd.evaluation.ensemble import mean_probabilities
 from tmkd.evaluation.quality import correct
 from tmkd.models.folders import fetch
 from tmkd.models.folders import publish as publish_folder
-from tmkd.pipeline.comparison.training import score_all
+from tmkd.models.hashes import HASHES, refuse_changed
+from tmkd.pipeline.comparison.training import SCORES, score_all
 from tmkd.pipeline.conditions import check_steps
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus
@@ -248,13 +249,13 @@ def _keep(context: Context, chosen: Candidate) -> None:
     folder = f"{context.run_folder}/chosen"
     written = read_note(context.workspace, chosen.folder) or {}
     if (read_note(context.workspace, folder) or {}).get("identity") == written.get("identity"):
+        refuse_changed(context.workspace, folder)
         return
     with tempfile.TemporaryDirectory(prefix="tmkd-chosen-") as name:
         source = fetch(context.workspace, chosen.folder)
         for file in source.iterdir():
-            if file.is_file() and file.suffix != ".npy" and file.name != NOTE:
+            if file.is_file() and not file.name.startswith(SCORES) and file.name not in (NOTE, HASHES):
                 Path(name, file.name).write_bytes(file.read_bytes())
-        publish_folder(context.workspace, Path(name), folder)
-    text = json.dumps({**written, "search": chosen.settings}, indent=1, sort_keys=True).encode()
-    context.workspace.publish_bytes(f"{folder}/{NOTE}", text, with_hash=False)
+        text = json.dumps({**written, "search": chosen.settings}, indent=1, sort_keys=True).encode()
+        publish_folder(context.workspace, Path(name), folder, {NOTE: text})
     note(f"chosen student: {context.workspace.show(folder)}")

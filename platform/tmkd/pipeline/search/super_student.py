@@ -15,6 +15,7 @@ from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.models.depths import check_depths, cut
 from tmkd.models.folders import fetch, local_folder, publish
+from tmkd.models.hashes import refuse_changed
 from tmkd.models.loading import quiet_loading
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import at_depth
@@ -86,6 +87,8 @@ def _cut_out(context: Context, corpus: CorpusManifest, depths: Sequence[int]) ->
     step = f"stage 1 · super-student of {len(depths)} depths"
     notes = {depth: read_note(context.workspace, folder) or {} for depth, folder in folders.items()}
     if all(notes[depth].get("identity") == identities[depth] for depth in depths):
+        for folder in folders.values():
+            refuse_changed(context.workspace, folder)
         context.skip(step, stage.output)
     else:
         with context.step(step, stage.output), context.child(step, stage.identity()) as child:
@@ -105,6 +108,5 @@ def _publish(context: Context, stage: Stage, depth: int, folder: str, note: dict
         with quiet_loading():
             student.save_pretrained(name)
         AutoTokenizer.from_pretrained(whole, trust_remote_code=False).save_pretrained(name)
-        publish(context.workspace, Path(name), folder)
-    text = json.dumps(note, indent=1, sort_keys=True).encode()
-    context.workspace.publish_bytes(f"{folder}/{NOTE}", text, with_hash=False)
+        text = json.dumps(note, indent=1, sort_keys=True).encode()
+        publish(context.workspace, Path(name), folder, {NOTE: text})

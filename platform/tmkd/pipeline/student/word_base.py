@@ -8,13 +8,17 @@ from dataclasses import asdict
 from pathlib import Path
 
 from tmkd.corpus.manifest import CorpusManifest
+from tmkd.integrity import DamagedError
 from tmkd.models.folders import IN_WORKSPACE, publish
+from tmkd.models.hashes import changed_file
 from tmkd.models.word_base import WordShape, make_word_base
 from tmkd.pipeline.context import Context
-from tmkd.workspace import corpus_folder, fingerprint, folder_fingerprint
+from tmkd.workspace import Workspace, corpus_folder, fingerprint, folder_fingerprint
 
 READ = ("unlabeled", "train")
 """Splits whose words are counted: none that is judged."""
+DONE = "DONE"
+"""File that marks a base that is whole."""
 
 
 def student_base(context: Context, corpus: CorpusManifest) -> str:
@@ -32,13 +36,20 @@ def ensure_word_base(context: Context, corpus: CorpusManifest) -> str:
     stamp = vectors and (str(vectors), vectors.stat().st_size, vectors.stat().st_mtime_ns)
     made_of = [asdict(shape), stamp, seed, [corpus.fingerprints.get(split) for split in READ]]
     folder = f"bases/{corpus.name}/bi_lstm-{fingerprint(made_of)}"
-    if not context.workspace.exists(f"{folder}/DONE"):
+    if not _is_whole(context.workspace, folder):
         with tempfile.TemporaryDirectory(prefix="tmkd-base-") as name:
             make_word_base(Path(name), _texts(context, corpus), shape, vectors, seed)
-            publish(context.workspace, Path(name), folder)
-            done = folder_fingerprint(Path(name))
-        context.workspace.publish_bytes(f"{folder}/DONE", done.encode(), with_hash=False)
+            done = folder_fingerprint(Path(name)).encode()
+            publish(context.workspace, Path(name), folder, {DONE: done})
     return f"{IN_WORKSPACE}{folder}"
+
+
+def _is_whole(workspace: Workspace, folder: str) -> bool:
+    """Tell whether a base is there as it was published; one that was damaged is made again, as it was."""
+    try:
+        return workspace.exists(f"{folder}/{DONE}") and changed_file(workspace, folder) is None
+    except DamagedError:
+        return False
 
 
 def _texts(context: Context, corpus: CorpusManifest) -> Iterator[str]:

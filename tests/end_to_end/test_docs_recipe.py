@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+import damage
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -138,14 +142,19 @@ def test_changed_teacher_settings_are_refused_while_their_labels_stand(evaluated
     assert "Traceback" not in outcome.screen
 
 
-def test_changed_teacher_weights_are_refused_while_their_labels_stand(evaluated: Outcome, place: Path) -> None:
-    weights = place / "fixture/teachers/docs/cross_encoder/model.safetensors"
-    before = weights.read_bytes()
-    weights.write_bytes(before[:-1] + bytes([before[-1] ^ 1]))
+def test_a_teacher_that_was_changed_on_purpose_is_refused_while_labels_of_the_one_before_stand(
+    evaluated: Outcome, place: Path
+) -> None:
+    folder = place / "fixture/teachers/docs/cross_encoder"
+    weights, hashes = folder / "model.safetensors", folder / "hashes.json"
+    before = weights.read_bytes(), hashes.read_bytes()
+    weights.write_bytes(before[0][:-1] + bytes([before[0][-1] ^ 1]))
+    hashes.unlink()
     try:
         outcome = run("label_corpus", "--fixture", "--workspace", str(place))
     finally:
-        weights.write_bytes(before)
+        weights.write_bytes(before[0])
+        hashes.write_bytes(before[1])
     assert outcome.status == 2
     assert "weights:" in outcome.screen and "fingerprint" in outcome.screen and "Traceback" not in outcome.screen
 
@@ -174,3 +183,75 @@ def test_another_alpha_trains_stage_2_only(evaluated: Outcome, place: Path) -> N
     made = {name for name, step in outcome.result["steps"].items() if step["state"] == "made"}
     assert made == {"stage 2 · finetune"}
     assert "final_golden" not in outcome.result
+
+
+@pytest.fixture
+def copy(evaluated: Outcome, place: Path, tmp_path: Path) -> Path:
+    """A copy of the finished workspace, to be damaged."""
+    shutil.copytree(place, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
+def test_an_audit_of_a_whole_workspace_has_no_faults(evaluated: Outcome, place: Path) -> None:
+    outcome = run("label_corpus", "--fixture", "--workspace", str(place), "--verify")
+    assert outcome.status == 0 and outcome.result["faults"] == outcome.result["unchecked"] == []
+    assert all(outcome.result["files"].values()), outcome.result["files"]
+
+
+def test_an_audit_names_every_damaged_file_and_changes_nothing(copy: Path) -> None:
+    kinds = [kind for kind in damage.FILES if kind != "base"]  # without it no miniature starts
+    files = [damage.path_of(copy / "fixture", kind) for kind in kinds]
+    for file in files:
+        damage.flip(file)
+    before = damage.contents(copy / "fixture")
+    outcome = run("label_corpus", "--fixture", "--workspace", str(copy), "--verify")
+    assert outcome.status == 1 and damage.contents(copy / "fixture") == before
+    for file in files:
+        assert f"{file.relative_to(copy / 'fixture')}: " in outcome.screen, outcome.screen
+    assert f"{len(files)} fault(s) in" in outcome.screen
+
+
+@pytest.mark.parametrize("how", [damage.flip, damage.cut], ids=lambda how: how.__name__)
+@pytest.mark.parametrize("kind", [kind for kind in damage.FILES if kind != "soft labels"])  # see test_label_job.py
+def test_a_job_refuses_a_damaged_file_or_makes_it_again(copy: Path, kind: str, how: Callable[[Path], None]) -> None:
+    file = damage.path_of(copy / "fixture", kind)
+    whole = file.read_bytes()
+    how(file)
+    outcome = run("tmkd_finetune", "--fixture", "--workspace", str(copy))
+    if kind in damage.REFUSED:
+        assert outcome.status == 2 and file.name in outcome.screen, outcome.screen
+        assert damage.REFUSED[kind] in " ".join(outcome.screen.split())
+        assert "Traceback" not in outcome.screen and len(outcome.screen) < 2000
+        return
+    assert outcome.status == 0, outcome.screen
+    if kind != "tokens":  # those of a split that is not judged are read by a training alone
+        assert file.read_bytes() == whole
+
+
+def test_a_workspace_of_an_older_version_is_up_to_date_and_says_what_cannot_be_checked(copy: Path) -> None:
+    damage.age(copy / "fixture")
+    audit = run("label_corpus", "--fixture", "--workspace", str(copy), "--verify")
+    assert audit.status == 0 and audit.result["faults"] == []
+    unchecked = ("corpora/docs/manifest.json", "teachers/docs/cross_encoder", "students/docs/finetuned")
+    assert set(unchecked) < set(audit.result["unchecked"])
+    again = run("tmkd_finetune", "--fixture", "--workspace", str(copy))
+    assert {step["state"] for step in again.result["steps"].values()} == {"up to date"}
+
+
+def test_a_workspace_that_was_moved_goes_on_and_its_models_are_found(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    moved = copy.rename(copy.with_name("moved")) / "fixture"
+    again = run("tmkd_finetune", "--fixture", "--workspace", str(moved.parent))
+    assert {step["state"] for step in again.result["steps"].values()} == {"up to date"}
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{moved}/mlflow.db")
+    (logged,) = mlflow.search_logged_models(filter_string="name = 'finetune'", output_format="list")
+    assert logged.artifact_location.startswith(str(moved))
+    scores = mlflow.pyfunc.load_model(f"models:/{logged.model_id}").predict(logged_example())
+    assert list(scores.columns) == ["not_relevant", "relevant"]
+
+
+def logged_example() -> pd.DataFrame:
+    return pd.DataFrame({"question": ["read a table"], "passage": ["This reads a table."]})

@@ -132,7 +132,7 @@ def test_what_does_not_fit_stops_before_anything_is_written(bench, tmp_path) -> 
 def test_a_corpus_shard_that_cannot_be_read_is_named(bench) -> None:
     shard = bench.workspace.local_path("corpora/tiny/dev/part-00000.parquet")
     shard.write_bytes(shard.read_bytes()[:-50])
-    with pytest.raises(UserError, match=r"corpora/tiny/dev/part-00000\.parquet.*cannot be read"):
+    with pytest.raises(UserError, match=r"corpora/tiny/dev/part-00000\.parquet: is truncated or changed.*--remake"):
         bench.label(splits=("dev",))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -13,12 +14,14 @@ import pyarrow.parquet as pq
 
 from tmkd.console import progress_bar
 from tmkd.errors import UserError
+from tmkd.integrity import DamagedError
 from tmkd.labelling.job import Corpus, rejected_path
 from tmkd.soft_labels.join import check_ids
 from tmkd.soft_labels.store import IDENTITY_FILE, MANIFEST_FILE, LabelStore
 from tmkd.workspace import Workspace, corpus_folder
 
 READERS = 8
+CUT_OR_EDITED = "is cut or was edited since it was written"
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,9 @@ def _verify_store(workspace: Workspace, corpus: Corpus, split: str, teacher: str
     assert store.identity is not None
     if store.identity.get("corpus") != corpus.split_fingerprint(split):
         found.append(Fault(split, teacher, IDENTITY_FILE, "binds these labels to another text than the corpus's"))
-    if store.has_manifest and not found and store.manifest != store.summary(shards):
+    if store.has_manifest and store.manifest is None:
+        found.append(Fault(split, teacher, MANIFEST_FILE, CUT_OR_EDITED))
+    elif store.has_manifest and not found and store.manifest != store.summary(shards):
         found.append(Fault(split, teacher, MANIFEST_FILE, "does not say what the shards hold"))
     return found
 
@@ -78,8 +83,9 @@ def _content_fault(
 ) -> str | None:
     try:
         ids, scored = store.scored(shard)
-        expected = workspace.read_table(f"{corpus_folder(corpus, split)}/{shard}", columns=["id"])["id"].to_numpy()
-        check_ids(expected, ids, store.location(shard))
+        with contextlib.suppress(DamagedError):  # a fault of the corpus, not of its labels
+            expected = workspace.read_table(f"{corpus_folder(corpus, split)}/{shard}", columns=["id"])["id"]
+            check_ids(expected.to_numpy(), ids, store.location(shard))
     except (UserError, pa.ArrowException, OSError) as error:
         return str(error).splitlines()[0]
     return _rejected_fault(workspace, rejected_path(corpus, split, teacher, shard), ids[~scored])

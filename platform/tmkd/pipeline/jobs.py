@@ -11,7 +11,8 @@ from tmkd.pipeline.recipe.recipe import Recipe
 
 LABEL_SWITCHES = {
     "plan": "label one shard a teacher and say what the rest will take (see --labelling.*)",
-    "verify": "audit every label that is there and label nothing; the exit status is 1 if anything is wrong",
+    "verify": "check corpus, labels, tokens and models against their hashes and change nothing; exit status 1 if "
+    "anything is wrong",
     "requeue": "label shards with rejected rows again",
 }
 STUDENT_STEPS = ("stage 1", "stage 2", "baseline")
@@ -99,13 +100,14 @@ def _teachers(context: Context) -> dict[str, Any]:
 
 
 def _labels(context: Context) -> dict[str, Any]:
-    from tmkd.pipeline.label_step import forecast_labels, refuse_mixed, verify_labels
+    from tmkd.pipeline.audit.step import verify_workspace
+    from tmkd.pipeline.label_step import forecast_labels, refuse_mixed
     from tmkd.pipeline.ready import ready
     from tmkd.pipeline.teacher_step import JUDGED
 
     refuse_mixed(context)
     if "verify" in context.asked:
-        return verify_labels(context)
+        return verify_workspace(context)
     if "plan" in context.asked:
         return forecast_labels(context)
     corpus = ready(context, *JUDGED, later=STUDENT_STEPS)

@@ -1,27 +1,18 @@
-"""What ``label_corpus.py`` does beside labelling: the plan before, the audit after."""
+"""What ``label_corpus.py`` does beside labelling: the plan before."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Any
 
-from tmkd.console import heading, note, show_table, warn
-from tmkd.corpus.manifest import CorpusManifest
+from tmkd.console import heading, show_table
 from tmkd.errors import UserError
 from tmkd.labelling.forecast import Forecast, forecast
-from tmkd.labelling.verify import verify
 from tmkd.pipeline.class_check import check_classes
 from tmkd.pipeline.context import Context
 from tmkd.pipeline.corpus_step import ensure_corpus
-from tmkd.pipeline.endings import EXIT_STATUS
 from tmkd.pipeline.label_plan import plan_path
-from tmkd.pipeline.labels import ATTENTION_STORE
 from tmkd.pipeline.spans.attention_step import forecast_attention
-from tmkd.pipeline.spans.split import other_corpus
 from tmkd.pipeline.teacher_step import JUDGED, is_trained, learned_splits, teacher_model, views_of_one_model
-
-FAULTY = 1
-SHOWN_FAULTS = 20
 
 
 def refuse_mixed(context: Context) -> None:
@@ -61,31 +52,6 @@ def forecast_labels(context: Context) -> dict[str, Any]:
     total = _total(found)
     context.workspace.publish_json(plan_path(context, corpus), {"teachers": [each.as_json() for each in found]})
     return {**total, "teachers": [each.as_json() for each in found]}
-
-
-def verify_labels(context: Context) -> dict[str, Any]:
-    """Audit the label stores of the recipe's teachers; the job's exit status tells whether all is well."""
-    corpora = _audited(context)
-    heading("verify")
-    teachers = [*context.recipe.teachers, *([ATTENTION_STORE] if context.recipe.finetune.attention else [])]
-    found = {corpus.name: verify(context.workspace, corpus, list(corpus.splits), teachers) for corpus in corpora}
-    faults = [{"corpus": name, **asdict(fault)} for name, each in found.items() for fault in each]
-    for fault in faults[:SHOWN_FAULTS]:
-        warn("soft_labels/{corpus}/{split}/{teacher}/{shard}: {reason}".format(**fault))
-    if len(faults) > SHOWN_FAULTS:
-        note(f"  … and {len(faults) - SHOWN_FAULTS} more; --json lists them all")
-    note(f"  {len(faults):,} fault(s) in the soft labels of {', '.join(teachers)}")
-    return {"faults": faults, EXIT_STATUS: FAULTY if faults else 0}
-
-
-def _audited(context: Context) -> list[CorpusManifest]:
-    """Return the recipe's corpus, and those of its further test files that have been made."""
-    recipe, workspace = context.recipe, context.workspace
-    corpus = CorpusManifest.load(workspace, recipe.corpus.name)
-    if corpus is None:
-        raise UserError(f"corpus {recipe.corpus.name}: there is none in {workspace.show()}")
-    others = [CorpusManifest.load(workspace, other_corpus(recipe, key).name) for key in recipe.evaluation.also]
-    return [corpus, *(other for other in others if other is not None)]
 
 
 def _show(found: list[Forecast]) -> None:

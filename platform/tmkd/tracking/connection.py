@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from tmkd import console
 from tmkd.redaction import redact
+from tmkd.tracking.relocate import ARTIFACTS, relocate_artifacts
 from tmkd.user_folders import cache_folder
 from tmkd.workspace import Workspace, fingerprint
 
@@ -108,6 +109,8 @@ class Connection:
                 if self._travelled and not path.exists():
                     raise FileNotFoundError(f"{path} is not on this machine; set MLFLOW_TRACKING_URI to a server")
                 create_database(path)
+                if self.artifacts == str(path.parent / ARTIFACTS):  # the workspace's own, not one that the user named
+                    relocate_artifacts(path)
             from mlflow import MlflowClient
 
             logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)  # its traces: we tell the reason
@@ -128,7 +131,7 @@ def locate(workspace: Workspace) -> Connection:
     given = os.environ.get("MLFLOW_TRACKING_URI")
     folder = workspace.local_path() if workspace.is_local else _cache_folder(workspace.uri)
     connection = Connection(given or f"{SQLITE}{folder / 'mlflow.db'}")
-    connection.artifacts = None if connection._is_remote else str(folder / "mlartifacts")
+    connection.artifacts = None if connection._is_remote else str(folder / ARTIFACTS)
     return connection
 
 
@@ -165,7 +168,7 @@ def create_database(path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
         try:
-            store = SqlAlchemyStore(f"{SQLITE}{beside}", str(path.parent / "mlartifacts"))
+            store = SqlAlchemyStore(f"{SQLITE}{beside}", str(path.parent / ARTIFACTS))
             store.engine.dispose()
             with contextlib.suppress(FileExistsError):  # another process was first
                 path.hardlink_to(beside)

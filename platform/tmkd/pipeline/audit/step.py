@@ -11,8 +11,8 @@ from tmkd.pipeline.audit.corpus import audit_corpus
 from tmkd.pipeline.audit.findings import Findings
 from tmkd.pipeline.audit.labels import audit_labels, audit_tokens
 from tmkd.pipeline.audit.models import audit_calibrations, audit_models
-from tmkd.pipeline.cli import EXIT_STATUS
 from tmkd.pipeline.context import Context
+from tmkd.pipeline.endings import EXIT_STATUS
 from tmkd.pipeline.spans.split import other_corpus
 from tmkd.workspace import Workspace, corpus_folder
 

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from tmkd.labelling.job import Corpus
+from tmkd.labelling.job import MAX_REJECTED, Corpus
 from tmkd.labelling.pipeline import expected_pairs, run, usual_pool
 from tmkd.labelling.plan import plan_labels
 from tmkd.teachers.config import TeacherConfig
@@ -53,6 +53,7 @@ def forecast(
     folder: Path | str,
     actors: int | None,
     price_per_hour: float | None,
+    max_rejected: float = MAX_REJECTED,
 ) -> Forecast:
     """Label the first missing shard with one actor, which is not lost, and say what the rest will take.
 
@@ -64,6 +65,7 @@ def forecast(
         folder: their model.
         actors: to reckon with; None for as many as a run on this cluster would start.
         price_per_hour: of one actor and what it occupies.
+        max_rejected: as for `tmkd.labelling.pipeline.label_corpus`.
     """
     plan = plan_labels(workspace, corpus, splits, teachers, str(folder))
     names, usual = list(teachers), usual_pool(plan)
@@ -72,7 +74,7 @@ def forecast(
         return Forecast(names, 0, 0, 0, 0.0, 0.0, actors, 0.0, None if price_per_hour is None else 0.0)
     (split, shard), missing = next(iter(plan.todo.items()))
     started = time.monotonic()
-    done = run(plan, {(split, shard): missing}, usual.of_one())
+    done = run(plan, {(split, shard): missing}, usual.of_one(), max_rejected)
     seconds = time.monotonic() - started
     rest = [place for place in plan.todo if place != (split, shard)]
     pairs = expected_pairs(corpus, rest)

@@ -35,6 +35,8 @@ class Corpus(Protocol):
 Row = dict[str, Any]
 TEXT_COLUMN = "text"
 """What the tokens of passage or context are called in a row between two stages."""
+MAX_REJECTED = 0.5
+"""Share of rejected rows above which a teacher, and not its rows, is at fault."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Job:
         threads: cores of an actor.
         task: name under which progress is posted.
         pairs: about how many pairs are to be scored in all.
+        max_rejected: share of a shard's rows above which none of it is labelled.
     """
 
     workspace: Workspace
@@ -85,6 +88,7 @@ class Job:
     threads: int
     task: str
     pairs: int
+    max_rejected: float = MAX_REJECTED
 
     @property
     def key(self) -> str:

@@ -17,11 +17,13 @@ import ray.data
 from tmkd.cluster import connect, watch_progress
 from tmkd.corpus.schema import LAYOUTS
 from tmkd.errors import UserError
-from tmkd.labelling.job import Corpus, Job
+from tmkd.labelling.attempts import count_attempts
+from tmkd.labelling.job import MAX_REJECTED, Corpus, Job
 from tmkd.labelling.plan import Plan, plan_labels
 from tmkd.labelling.pool import HELPER_CPUS, Nodes, Pool, plan_pool
 from tmkd.labelling.publish import publish
 from tmkd.labelling.read import read_tokenise
+from tmkd.labelling.rejected import refuse_rejected
 from tmkd.labelling.report import Done, LabelReport
 from tmkd.labelling.score import Score
 from tmkd.placement import Placement
@@ -37,6 +39,7 @@ def label_corpus(
     folder: Path | str,
     relabel: bool = False,
     requeue: bool = False,
+    max_rejected: float = MAX_REJECTED,
 ) -> dict[str, LabelReport]:
     """Publish the soft labels of ``teachers`` for every shard of ``splits`` that has none yet.
 
@@ -53,24 +56,29 @@ def label_corpus(
         folder: their model: a folder that every node can read, ``package:NAME`` or a Hub id.
         relabel: delete their labels of these splits first where something else made them.
         requeue: label shards with rejected rows again, now that what was wrong with them is mended.
+        max_rejected: share of rows without a score above which the teacher is at fault, of a shard or a split.
 
     Returns:
         What was done, a teacher.
 
     Raises:
         UserError: before anything is scored, if the model cannot be used, its classes and the corpus's do not
-            go together, or other weights or settings made the labels that are there.
+            go together, or other weights or settings made the labels that are there; later, if too many rows of a shard
+            or split have no score, a row does not fit into memory, or a device fails again and again.
     """
     started = time.monotonic()
     plan = plan_labels(workspace, corpus, splits, teachers, str(folder), relabel, requeue)
-    done = run(plan, plan.todo, usual_pool(plan)) if plan.todo else Done()
+    done = run(plan, plan.todo, usual_pool(plan), max_rejected) if plan.todo else Done()
+    listed = workspace.show(f"rejected/{corpus.name}")
     for (split, name), store in plan.stores.items():
         if store.manifest is None:
+            refuse_rejected(store, corpus.shards(split), done, (split, name), max_rejected, listed)
             store.compact(corpus.shards(split), done.counts(split, name))
     seconds = time.monotonic() - started
     reports = {name: done.report(name, plan.done(name), seconds) for name in teachers}
     for report in reports.values():
-        report.show(workspace.show(f"rejected/{corpus.name}"))
+        report.show(listed)
+    done.show_halved(next(iter(teachers)))
     return reports
 
 
@@ -83,13 +91,14 @@ def usual_pool(plan: Plan) -> Pool:
     )
 
 
-def run(plan: Plan, todo: Mapping[tuple[str, str], list[str]], pool: Pool) -> Done:
+def run(plan: Plan, todo: Mapping[tuple[str, str], list[str]], pool: Pool, max_rejected: float = MAX_REJECTED) -> Done:
     """Run the pipeline over shards of a plan.
 
     Args:
         plan: what binds the labels.
         todo: (split, shard) -> teachers that are to label it.
         pool: actors.
+        max_rejected: share of a shard's rows without a score above which it is not published.
     """
     workspace, corpus, names = plan.workspace, plan.corpus, list(plan.views)
     total = expected_pairs(corpus, list(todo))
@@ -106,11 +115,12 @@ def run(plan: Plan, todo: Mapping[tuple[str, str], list[str]], pool: Pool) -> Do
         threads=pool.threads,
         task=f"label-{uuid.uuid4().hex[:8]}",
         pairs=total,
+        max_rejected=max_rejected,
     )
     for place in {(split, name) for (split, _), missing in todo.items() for name in missing}:
         plan.stores[place].open_again()
-    done = Done()
-    with watch_progress(job.task, f"labels of {' and '.join(names)}", total, "pairs") as bar:
+    done, label = Done(), f"labels of {' and '.join(names)}"
+    with count_attempts(job.task), watch_progress(job.task, label, total, "pairs") as bar:
         for row in _shards_done(job, pool, todo):
             done.add(row)
         bar.set(done.pairs, done.pairs)

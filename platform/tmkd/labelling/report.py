@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -50,11 +52,15 @@ class Done:
     Attributes:
         shards: (split, teacher) -> shard -> its pairs and how many of them were rejected.
         pairs: of all shards, each once.
+        reasons: (split, teacher) -> reason -> rejected rows.
+        too_large: tokens of the smallest batch that did not fit into memory; 0 where all did.
         reading, scoring, publishing: seconds that processes spent in each stage, which overlap.
     """
 
     shards: dict[tuple[str, str], dict[str, tuple[int, int]]] = field(default_factory=dict)
     pairs: int = 0
+    reasons: dict[tuple[str, str], Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    too_large: int = 0
     reading: float = 0.0
     scoring: float = 0.0
     publishing: float = 0.0
@@ -65,6 +71,10 @@ class Done:
         self.reading += float(row["reading"])
         self.scoring += float(row["scoring"])
         self.publishing += float(row["publishing"])
+        if row["too_large"]:
+            self.too_large = min(self.too_large or int(row["too_large"]), int(row["too_large"]))
+        for teacher, reasons in json.loads(row["reasons"]).items():
+            self.reasons[str(row["split"]), teacher].update(reasons)
         for teacher, rejected in zip(row["teachers"], row["rejected"], strict=True):
             shards = self.shards.setdefault((str(row["split"]), str(teacher)), {})
             shards[str(row["shard"])] = (int(row["pairs"]), int(rejected))
@@ -78,3 +88,11 @@ class Done:
         found = [counts for (_, name), shards in self.shards.items() if name == teacher for counts in shards.values()]
         pairs, rejected = sum(pairs for pairs, _ in found), sum(bad for _, bad in found)
         return LabelReport(teacher, pairs, len(found), skipped, rejected, seconds, pairs / seconds)
+
+    def show_halved(self, teacher: str) -> None:
+        """Warn where batches did not fit into memory."""
+        if self.too_large:
+            warn(
+                f"batches of {self.too_large:,} tokens did not fit into memory and were halved; no row is lost, but labels "
+                f"may be rounded otherwise than on other machines: a smaller teachers.{teacher}.batch_tokens prevents it"
+            )

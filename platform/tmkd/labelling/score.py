@@ -9,8 +9,10 @@ import numpy as np
 
 from tmkd.cluster import progress_poster, setup_worker
 from tmkd.errors import UserError
+from tmkd.labelling.attempts import LOADING, Attempts
 from tmkd.labelling.job import TEXT_COLUMN, Job, Row, view_column
 from tmkd.models.folders import local_folder
+from tmkd.runtimes.failures import DeviceError, kind_of, summary
 from tmkd.runtimes.precision import has_fast_bf16, resolve_device, set_threads
 from tmkd.soft_labels.layouts import Labels, pack
 from tmkd.tasks.features import Ragged
@@ -22,34 +24,42 @@ class Score:
     """A teacher in an actor: token columns in, labels out.
 
     What a user has to mend (`UserError`) travels to the driver as a row's ``fault``; so does one met while loading.
+    A broken device ends the actor, so that Ray tries the shard again in a fresh one.
     """
 
     def __init__(self, job: Job) -> None:
         setup_worker()
         self.job = job
+        self._attempts = Attempts(job.task)
         set_threads(job.threads)
-        try:
-            self._loaded: Teacher | UserError = self._load()
-        except UserError as error:
-            self._loaded = error
+        self._loaded = self._load_or_fault()
 
     def __call__(self, row: Row) -> Row:
         if row.get("fault"):
             return row
-        if isinstance(self._loaded, UserError):
-            return {"split": row["split"], "shard": row["shard"], "fault": str(self._loaded)}
-        post = progress_poster(self.job.task, f"{row['split']}/{row['shard']}")
+        place = {key: row[key] for key in ("split", "shard")}
+        work = f"{row['split']}/{row['shard']}"
+        if isinstance(self._loaded, str):
+            return {**place, "fault": self._loaded}
+        if refusal := self._attempts.refusal(work):
+            return {**place, "fault": f"{self.job.key}: {refusal}"}
+        try:
+            return {**place, **self._scored(self._loaded, row, work)}
+        except UserError as error:
+            return {**place, "fault": f"{self.job.key}: {error}"}
+        except DeviceError as error:
+            return {**place, "fault": f"{self.job.key}: {self._attempts.after_device_error(work, str(error))}"}
+
+    def _scored(self, teacher: Teacher, row: Row, work: str) -> Row:
+        post = progress_poster(self.job.task, work)
         teachers = [str(name) for name in row["teachers"]]
         columns = (TEXT_COLUMN, *(view_column(name) for name in teachers))
         text, *questions = (Ragged(row[f"{c}:values"], row[f"{c}:offsets"]) for c in columns)
         started = time.perf_counter()
-        try:
-            found = self._loaded.score_views(questions, text, lambda done: post(done, self.job.pairs))
-        except UserError as error:
-            return {"split": row["split"], "shard": row["shard"], "fault": f"{self.job.key}: {error}"}
+        found = teacher.score_views(questions, text, lambda done: post(done, self.job.pairs))
         seconds = time.perf_counter() - started
-        result: Row = {key: row[key] for key in ("split", "shard", "ids", "reading")}
-        result |= {"teachers": teachers, "scoring": seconds}
+        result: Row = {key: row[key] for key in ("ids", "reading")}
+        result |= {"teachers": teachers, "scoring": seconds, "too_large": teacher.too_large or 0}
         for name, scored in zip(teachers, found, strict=True):
             labels = self._in_order(scored.values, name)
             result |= {f"{name}:{key}": value for key, value in pack(labels).items()}
@@ -59,6 +69,23 @@ class Score:
     def _in_order(self, labels: Labels, name: str) -> Labels:
         """Return class logits in the order of the corpus's classes; what span readers say has no order."""
         return labels[:, self.job.views[name].order] if isinstance(labels, np.ndarray) else labels
+
+    def _load_or_fault(self) -> Teacher | str:
+        """Return the teacher, or why there is none."""
+        try:
+            return self._load()
+        except UserError as error:
+            return str(error)
+        except Exception as error:
+            kind, reason = kind_of(error), summary(error)
+            if kind == "rows":
+                raise
+        if kind == "device":
+            return f"{self.job.key}: {self._attempts.after_device_error(LOADING, reason)}"
+        return (
+            f"{self.job.key}: the model does not fit into the memory of {self.job.host.device} ({reason}); run fewer "
+            "actors on a device (resources.gpus_per_actor, actors), set precision: bf16, or take one with more memory"
+        )
 
     def _load(self) -> Teacher:
         job = self.job

@@ -45,6 +45,7 @@ def forecast_labels(context: Context) -> dict[str, Any]:
             forecast(
                 context.workspace, corpus, splits, configs, teacher_model(context, names[0]),
                 recipe.labelling.actors, recipe.labelling.price_per_hour,
+                recipe.labelling.max_rejected,
             )
         )  # fmt: skip
     found += forecast_attention(context, corpus)

@@ -110,7 +110,14 @@ def label_with(
     step, where = f"soft labels · {title}", f"soft_labels/{corpus.name}"
     heading(step)
     reports = label_corpus(
-        context.workspace, corpus, splits, configs, model, context.relabel, requeue="requeue" in context.asked
+        context.workspace,
+        corpus,
+        splits,
+        configs,
+        model,
+        context.relabel,
+        requeue="requeue" in context.asked,
+        max_rejected=context.recipe.labelling.max_rejected,
     )
     compare_with_plan(context, corpus, reports)
     made = [report for report in reports.values() if report.shards_done]

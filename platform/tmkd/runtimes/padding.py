@@ -11,8 +11,9 @@ import torch
 
 from tmkd.errors import UserError
 from tmkd.models.json_files import reason
-from tmkd.runtimes.base import FloatArray, check_special_tokens
 from tmkd.runtimes.network import Network
+from tmkd.runtimes.row_pass import check_special_tokens
+from tmkd.runtimes.scored import FloatArray
 from tmkd.tasks.features import Features, IntArray, Ragged, Template
 
 WORDS = (2, 7, 24)

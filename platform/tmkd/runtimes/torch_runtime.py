@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from typing import Any
 
 import torch
@@ -43,13 +42,18 @@ class TorchRuntime(Runtime):
             scores: FloatArray = self.network(**tensors).cpu().numpy()  # [B, C]
         return scores
 
-    def is_out_of_memory(self, error: Exception) -> bool:
-        found = isinstance(error, torch.OutOfMemoryError) or super().is_out_of_memory(error)
-        if found:
-            gc.collect()
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
-        return found
+    def free_memory(self) -> None:
+        super().free_memory()
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def is_usable(self) -> bool:
+        if self.device.type == "cpu":
+            return True
+        try:
+            return bool(torch.ones(1, device=self.device).sum().item() == 1)
+        except RuntimeError:  # torch.AcceleratorError is one
+            return False
 
 
 def head_modules(model: nn.Module) -> list[nn.Module]:

@@ -164,7 +164,11 @@ class LabelStore:
         """
         there = [name for name in shards if self.workspace.exists(self._path(name))]
         damaged = set(self._unsound(there))
-        withdrawn = [name for name in there if name not in damaged and self.rejected(name)]
+        return self.withdraw(name for name in there if name not in damaged and self.rejected(name))
+
+    def withdraw(self, shards: Iterable[str]) -> list[str]:
+        """Delete the labels of shards, so that they are labelled again; return their names."""
+        withdrawn = list(shards)
         for name in withdrawn:
             self.workspace.delete(self._path(name))
         return withdrawn

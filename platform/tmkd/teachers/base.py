@@ -148,6 +148,11 @@ class Teacher(ABC):
         """Names of the columns, if the model has any."""
         return self.card.classes
 
+    @property
+    def too_large(self) -> int | None:
+        """Tokens of the smallest batch that did not fit into memory; None where all did."""
+        return self._runtime.too_large
+
     def identity(self) -> dict[str, Any]:
         """Return what binds a label store to this teacher."""
         return self.card.identity(self.config, self.host)

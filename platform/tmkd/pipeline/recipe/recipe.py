@@ -33,7 +33,9 @@ class Recipe(Config):
     seed: int = Field(0, ge=0, le=2**31, description="of every training; the corpus has its own")
     corpus: CorpusConfig = Field(CorpusConfig(), description="where text comes from")
     teachers: dict[str, TeacherEntry] = Field(description="models that know, by name", min_length=1)
-    labelling: LabellingRecipe = Field(LabellingRecipe(), description="what --plan reckons with")
+    labelling: LabellingRecipe = Field(
+        LabellingRecipe(), description="what --plan reckons with, and when labelling stops"
+    )
     student: StudentRecipe = Field(StudentRecipe(), description="what learns")
     pretrain: PretrainRecipe = Field(PretrainRecipe(), description="stage 1")
     finetune: FinetuneRecipe = Field(FinetuneRecipe(), description="stage 2")

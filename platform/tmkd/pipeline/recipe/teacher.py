@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from tmkd.config import Config
+from tmkd.labelling.job import MAX_REJECTED
 from tmkd.models.student_config import Pooling
 from tmkd.teachers.config import TeacherConfig
 from tmkd.training.config import Schedule
@@ -74,11 +75,18 @@ class TeacherEntry(TeacherConfig):
 
 
 class LabellingRecipe(Config):
-    """What ``label_corpus.py --plan`` reckons with."""
+    """What ``label_corpus.py --plan`` reckons with, and when labelling stops."""
 
     actors: int | None = Field(
         None, ge=1, le=100_000, description="actors a teacher; null = as many as this cluster would start"
     )
     price_per_hour: float | None = Field(
         None, ge=0, le=1e6, description="of one actor and what it occupies, for the cost"
+    )
+    max_rejected: float = Field(
+        MAX_REJECTED,
+        ge=0,
+        le=1,
+        description="share of the rows of a shard or split that a teacher may fail on; with more, labelling stops and they "
+        "do not count as labelled; 1 = never",
     )

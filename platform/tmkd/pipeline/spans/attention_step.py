@@ -39,4 +39,7 @@ def forecast_attention(context: Context, corpus: CorpusManifest) -> list[Forecas
         return []
     config, plan = attention_config(context), context.recipe.labelling
     views = {ATTENTION_STORE: config}
-    return [forecast(context.workspace, corpus, [LEARNED], views, config.model, plan.actors, plan.price_per_hour)]
+    found = forecast(
+        context.workspace, corpus, [LEARNED], views, config.model, plan.actors, plan.price_per_hour, plan.max_rejected
+    )
+    return [found]

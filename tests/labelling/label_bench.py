@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tiny_teachers import TinyCorpus, write_corpus
+from tmkd.labelling.job import MAX_REJECTED
 from tmkd.labelling.pipeline import label_corpus
 from tmkd.labelling.report import LabelReport
 from tmkd.teachers.config import TeacherConfig
@@ -32,6 +33,7 @@ class Bench:
         splits: tuple[str, ...] = ("train", "dev"),
         relabel: bool = False,
         requeue: bool = False,
+        max_rejected: float = MAX_REJECTED,
         **options: Any,
     ) -> LabelReport:
         folder = model or self.model
@@ -40,7 +42,9 @@ class Bench:
         }  # fmt: skip
         settings |= options
         teachers = {"t": TeacherConfig(**settings)}
-        return label_corpus(self.workspace, self.corpus, list(splits), teachers, folder, relabel, requeue)["t"]
+        return label_corpus(
+            self.workspace, self.corpus, list(splits), teachers, folder, relabel, requeue, max_rejected
+        )["t"]
 
     def labels(self) -> dict[str, bytes]:
         """Return every file of the label stores with its bytes."""

@@ -91,7 +91,12 @@ def test_rows_that_cannot_be_scored_are_rejected_with_their_text(bench, tmp_path
     weights = load_file(poisoned / "model.safetensors")
     weights["bert.embeddings.word_embeddings.weight"][tokenizer.convert_tokens_to_ids("teacher")] = float("nan")
     save_file(weights, poisoned / "model.safetensors", metadata={"format": "pt"})
-    report = bench.label(poisoned, splits=("dev",), max_length=128)
+    with pytest.raises(
+        UserError, match=r"t on dev/part-00000\.parquet: \d+ of 60 rows .*\(\d+ x score is not finite\)"
+    ):
+        bench.label(poisoned, splits=("dev",), max_length=128)
+    assert bench.workspace.list("soft_labels/tiny/dev/t", suffix=".parquet") == []
+    report = bench.label(poisoned, splits=("dev",), max_length=128, max_rejected=1.0)
     pairs = bench.corpus.pairs("dev")
     bad = [row for row, pair in enumerate(pairs) if "teacher" in " ".join(pair).split()]
     assert 0 < len(bad) < len(pairs) and report.rejected == len(bad)

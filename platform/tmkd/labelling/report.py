@@ -93,6 +93,6 @@ class Done:
         """Warn where batches did not fit into memory."""
         if self.too_large:
             warn(
-                f"batches of {self.too_large:,} tokens did not fit into memory and were halved; no row is lost, but labels "
-                f"may be rounded otherwise than on other machines: a smaller teachers.{teacher}.batch_tokens prevents it"
+                f"batches of {self.too_large:,} tokens did not fit into memory and were halved: no row is lost. Labels "
+                f"may be rounded otherwise than elsewhere; a smaller teachers.{teacher}.batch_tokens prevents it"
             )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
-import uuid
 import warnings
 from importlib.metadata import version
 from pathlib import Path
@@ -11,11 +11,13 @@ from pathlib import Path
 import torch
 
 from tmkd.errors import UserError
+from tmkd.runtimes.graph_cache import cached
 from tmkd.runtimes.network import Network
 from tmkd.user_folders import cache_folder
 from tmkd.workspace import fingerprint
 
 OPSET = 17
+GRAPH = "graph.onnx"
 INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 DYNAMIC = {0: "batch", 1: "tokens"}
 
@@ -50,17 +52,17 @@ def graph_of(network: Network, precision: str, key: str) -> Path:
         raise UserError('runtime onnx: ONNX Runtime is not installed; pip install "tmkd[onnx]", or set runtime: torch')
     kind = type(network).__name__
     name = fingerprint([key, kind, getattr(network, "pooling", None), OPSET, torch.__version__, onnx_version()])
-    folder = cache_folder("onnx")
-    path = folder / f"{name}-{precision}.onnx"
-    if not path.is_file():
-        with tempfile.TemporaryDirectory(dir=folder) as scratch:
-            made = _export(network, Path(scratch)) if precision == "fp32" else _quantise(network, key, Path(scratch))
-            made.replace(path)  # atomic: another actor of this machine may be doing the same
-    return path
+
+    def make(folder: Path) -> None:
+        if precision == "fp32":
+            _export(network, folder / GRAPH)
+        else:
+            _quantise(graph_of(network, "fp32", key), folder / GRAPH)
+
+    return cached(cache_folder("onnx"), f"{name}-{precision}", make) / GRAPH
 
 
-def _export(network: Network, scratch: Path) -> Path:
-    path = scratch / f"{uuid.uuid4().hex}.onnx"
+def _export(network: Network, path: Path) -> None:
     names = [name for name in INPUTS if name != "token_type_ids" or network.takes_types]
     example = torch.ones(2, 8, dtype=torch.int64)
     network.model.set_attn_implementation("eager")
@@ -75,15 +77,14 @@ def _export(network: Network, scratch: Path) -> Path:
     except Exception as error:
         reason = str(error).strip().splitlines()[0][:200]
         raise UserError(f"runtime onnx: this model cannot be exported ({reason}); set runtime: torch") from error
-    return path
 
 
-def _quantise(network: Network, key: str, scratch: Path) -> Path:
+def _quantise(graph: Path, path: Path) -> None:
+    """Quantise a copy of the graph: ONNX Runtime writes files beside what it reads, which other processes read too."""
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
-    path = scratch / f"{uuid.uuid4().hex}-int8.onnx"
-    quantize_dynamic(
-        str(graph_of(network, "fp32", key)), str(path), weight_type=QuantType.QInt8, per_channel=True,
-        op_types_to_quantize=["MatMul"],
-    )  # fmt: skip
-    return path
+    with tempfile.TemporaryDirectory(dir=path.parent.parent) as folder:
+        copy = shutil.copytree(graph.parent, Path(folder, "fp32")) / GRAPH
+        quantize_dynamic(
+            str(copy), str(path), weight_type=QuantType.QInt8, per_channel=True, op_types_to_quantize=["MatMul"]
+        )

@@ -87,6 +87,6 @@ class LabellingRecipe(Config):
         MAX_REJECTED,
         ge=0,
         le=1,
-        description="share of the rows of a shard or split that a teacher may fail on; with more, labelling stops and they "
-        "do not count as labelled; 1 = never",
+        description="share of the rows of a shard or split that a teacher may fail on; with more, labelling stops and "
+        "they do not count as labelled; 1 = never",
     )

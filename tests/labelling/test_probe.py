@@ -1,14 +1,21 @@
 """The probe chooses by measured speed among what is faithful, and what it found binds the labels."""
 
+import numpy as np
 import pytest
+import torch
 
+from tiny_teachers import sentence
 from tmkd.errors import UserError
-from tmkd.labelling.probe import Tried, candidates, fastest
+from tmkd.labelling.probe import Tried, candidates, fastest, probe
 from tmkd.runtimes.fidelity import Fidelity
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.precision import has_fast_bf16
 from tmkd.soft_labels.store import LabelStore
+from tmkd.tasks.features import Ragged
+from tmkd.tasks.tokens import tokenize
+from tmkd.teachers.classifier import Classifier
 from tmkd.teachers.config import TeacherConfig
+from tmkd.teachers.folder import load_tokenizer
 
 EXACT = Fidelity(0.0, 1.0)
 
@@ -33,6 +40,45 @@ def test_the_fastest_that_is_faithful_is_taken() -> None:
     assert fastest([slow, good, coarse, muddled]) is good
     with pytest.raises(UserError, match=r"faithful to fp32 \(onnx-cpu int8: .*'faithful': False"):
         fastest([coarse])
+
+
+@pytest.fixture
+def columns(teacher) -> list[Ragged]:
+    rng, tokenizer = np.random.default_rng(0), load_tokenizer(teacher)
+    return [tokenize(tokenizer, [sentence(rng, 2, 9) for _ in range(30)]) for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [torch.OutOfMemoryError("CUDA out of memory"), RuntimeError("no such operator"), UserError("no graph")],
+    ids=str,
+)
+def test_a_way_that_cannot_run_the_model_is_left_out(teacher, columns, monkeypatch, error: Exception) -> None:
+    load = Classifier.load
+
+    def fussy(config, folder, host):
+        if host.runtime == "onnx" and host.precision == "int8":
+            raise error
+        return load(config, folder, host)
+
+    monkeypatch.setattr(Classifier, "load", fussy)
+    tried = probe(TeacherConfig(model="m", max_length=32, precision="auto"), teacher, *columns, "cpu")
+    ways = {(each.host.runtime, each.host.precision): each.fidelity.passes for each in tried}
+    assert ways.keys() >= {("torch", "fp32"), ("onnx", "fp32")} and ("onnx", "int8") not in ways
+
+
+def test_a_model_that_fits_a_gpu_in_bf16_alone_is_compared_with_fp32_on_the_cpu(teacher, columns, monkeypatch) -> None:
+    load = Classifier.load
+
+    def small_gpu(config, folder, host):
+        if host == Host("cuda", "fp32"):
+            raise UserError("the model, on cuda, does not fit into memory")
+        return load(config, folder, Host("cpu", "fp32"))
+
+    monkeypatch.setattr(Classifier, "load", small_gpu)
+    monkeypatch.setattr("tmkd.labelling.probe.has_fast_bf16", lambda device: True)
+    tried = probe(TeacherConfig(model="m", max_length=32), teacher, *columns, "cuda")
+    assert [(each.host, each.fidelity.passes) for each in tried] == [(Host("cuda", "bf16"), True)]
 
 
 def test_what_the_probe_found_binds_the_labels_and_is_not_found_again(bench) -> None:

@@ -34,8 +34,9 @@ def test_a_single_score_is_compared_on_the_scale_it_has() -> None:
     assert stretched.p99 == pytest.approx(shifted.p99, rel=1e-4)
 
 
-def test_rows_without_a_score_are_left_out(scores) -> None:
-    other = scores.copy()
-    other[5] = np.nan
-    assert fidelity(scores, other).passes
+def test_rows_that_fp32_cannot_score_are_left_out_and_those_that_it_alone_can_are_not(scores) -> None:
+    other, reference = scores.copy(), scores.copy()
+    reference[5] = other[5] = np.nan
+    assert fidelity(reference, other).passes and fidelity(reference, scores).passes
+    assert not fidelity(scores, other).passes
     assert not fidelity(scores, np.full_like(scores, np.nan)).passes

@@ -127,7 +127,7 @@ def _measure_student(name: str, folder: Path, task: Task, device: str, found: Me
     parts = [np.empty((0, len(headers) * classes), np.float32)]
     for shard in task.shards:
         columns = tuple(cache.read(task.split, shard, column)[1] for column in ("question", "passage"))
-        parts.append(runtime.run(*columns).values)
+        parts.append(runtime.run(*columns).complete(f"student {name}"))
     logits = torch.from_numpy(np.concatenate(parts)).view(-1, len(headers), classes)  # [n, H, C]
     each = torch.softmax(logits, dim=-1)
     found.probabilities[name] = {header: each[:, index].numpy() for index, header in enumerate(headers)}

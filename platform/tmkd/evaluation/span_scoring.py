@@ -77,7 +77,7 @@ def _measure(task: SpanTask, threads: int) -> SpanMeasured:
     for name, (config, where) in task.students.items():
         folder = fetch(task.workspace, where)
         reader = _load(config, folder)
-        found.readings[name] = _read(task, reader, folder)
+        found.readings[name] = _read(task, name, reader, folder)
         _time(task, name, reader, folder, found)
         post(len(found.parameters), total)
     for name, (config, model) in task.teachers.items() if task.seconds else ():
@@ -92,12 +92,14 @@ def _load(config: TeacherConfig, folder: Path) -> SpanReader:
     return SpanReader.load(config, folder, Host(device, resolve_precision(config.precision, device)))
 
 
-def _read(task: SpanTask, reader: SpanReader, folder: Path) -> Readings:
+def _read(task: SpanTask, name: str, reader: SpanReader, folder: Path) -> Readings:
     cache = TokenCache(task.workspace, task.corpus, task.fingerprints, load_tokenizer(folder))
     logits, grids, null = [], [], []
     for shard in task.shards:
         question, context = (cache.read(task.split, shard, column)[1] for column in ("question", "context"))
-        said = Readings.of(reader.score(question, context).values, grids_of(*cache.grids(task.split, shard)))
+        said = Readings.of(
+            reader.score(question, context).complete(f"student {name}"), grids_of(*cache.grids(task.split, shard))
+        )
         logits += said.logits
         grids += said.grids
         null.append(said.null)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from tmkd.cluster import setup_worker
 from tmkd.errors import UserError
 from tmkd.models.folders import local_folder
 from tmkd.runtimes.base import FloatArray
+from tmkd.runtimes.failures import summary
 from tmkd.runtimes.fidelity import Fidelity, fidelity
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.precision import has_fast_bf16, set_threads
@@ -23,8 +25,10 @@ from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import teacher_class
 from tmkd.workspace import Workspace
 
+log = logging.getLogger(__name__)
 WARM_ROWS = 16
 SECONDS = 4.0
+STEADY_S = 1.0
 MIN_ROWS, MAX_ROWS = 64, 512
 
 
@@ -90,19 +94,36 @@ def probe_shard(probing: Probing, config: TeacherConfig, device: str, threads: i
 
 def probe(config: TeacherConfig, folder: Path, question: Ragged, passage: Ragged, device: str) -> list[Tried]:
     """Score some of the rows in every way that is open, and compare each with torch in fp32."""
-    scorer = _Scorer(config, folder, question, passage)
-    reference, speed, rows = scorer.reference(device)
-    tried = []
-    for host in candidates(config, device):
+    scorer, open_ways = _Scorer(config, folder, question, passage), candidates(config, device)
+    reference, rows, tried = _reference(scorer, device)
+    for host in open_ways:
         if host == Host(device, "fp32"):
-            tried.append(Tried(host, speed, Fidelity(0.0, 1.0)))
             continue
         try:
-            scores, speed_there = scorer.timed(host, rows)
-        except UserError:
-            continue  # this model cannot be exported
-        tried.append(Tried(host, speed_there, fidelity(reference, scores)))
-    return tried
+            scores, speed = scorer.timed(host, rows)
+        except Exception as error:  # it cannot be exported, lacks an operator, does not fit into memory
+            _leave_out(host, error)
+            continue
+        tried.append(Tried(host, speed, fidelity(reference, scores)))
+    return [each for each in tried if each.host in open_ways]
+
+
+def _reference(scorer: _Scorer, device: str) -> tuple[FloatArray, int, list[Tried]]:
+    """Return fp32 scores, of how many rows, and their way, if it is one: fp32 may fit on the CPU alone."""
+    host = Host(device, "fp32")
+    try:
+        scores, speed, rows = scorer.reference(host)
+    except Exception as error:
+        if device == "cpu":
+            raise
+        _leave_out(host, error)
+        scores, _, rows = scorer.reference(Host("cpu", "fp32"))
+        return scores, rows, []
+    return scores, rows, [Tried(host, speed, Fidelity(0.0, 1.0))]
+
+
+def _leave_out(host: Host, error: Exception) -> None:
+    log.warning("%s %s is not tried any further: %s", host.backend, host.precision, summary(error))
 
 
 def fastest(tried: list[Tried]) -> Tried:
@@ -124,23 +145,32 @@ class _Scorer:
     def __init__(self, config: TeacherConfig, folder: Path, question: Ragged, passage: Ragged) -> None:
         self.config, self.folder, self.question, self.passage = config, folder, question, passage
 
-    def reference(self, device: str) -> tuple[FloatArray, float, int]:
-        """Return fp32 scores of as many rows as some seconds allow, their rate, and how many rows these are."""
-        teacher = self._load(Host(device, "fp32"))
+    def reference(self, host: Host) -> tuple[FloatArray, float, int]:
+        """Return scores of as many rows as some seconds allow, their rate, and how many rows these are."""
+        teacher = self._load(host)
         self._time(teacher, WARM_ROWS)
         rate = WARM_ROWS / self._time(teacher, WARM_ROWS)[1]
         rows = int(np.clip(rate * SECONDS, MIN_ROWS, MAX_ROWS))
-        scores, seconds = self._time(teacher, rows)
+        scores, seconds = self._time_steadily(teacher, rows)
         return scores, len(scores) / seconds, rows
 
     def timed(self, host: Host, rows: int) -> tuple[FloatArray, float]:
         teacher = self._load(host)
         self._time(teacher, WARM_ROWS)
-        scores, seconds = self._time(teacher, rows)
+        scores, seconds = self._time_steadily(teacher, rows)
         return scores, len(scores) / seconds
 
     def _load(self, host: Host) -> Any:
         return teacher_class(self.config.kind).load(self.config, self.folder, host)
+
+    def _time_steadily(self, teacher: Any, rows: int) -> tuple[FloatArray, float]:
+        """Time rows once where that takes a while, else repeatedly for the best time: first batches are cold."""
+        scores, best = self._time(teacher, rows)
+        spent = best
+        while spent < STEADY_S:
+            seconds = self._time(teacher, rows)[1]
+            best, spent = min(best, seconds), spent + seconds
+        return scores, best
 
     def _time(self, teacher: Any, rows: int) -> tuple[FloatArray, float]:
         picked = np.unique(np.linspace(0, len(self.question) - 1, min(rows, len(self.question))).astype(np.int64))

@@ -12,7 +12,7 @@ from tmkd.errors import UserError
 from tmkd.labelling.attempts import LOADING, Attempts
 from tmkd.labelling.job import TEXT_COLUMN, Job, Row, view_column
 from tmkd.models.folders import local_folder
-from tmkd.runtimes.failures import DeviceError, kind_of, summary
+from tmkd.runtimes.failures import DeviceError, named_failures
 from tmkd.runtimes.precision import has_fast_bf16, resolve_device, set_threads
 from tmkd.soft_labels.layouts import Labels, pack
 from tmkd.tasks.features import Ragged
@@ -73,19 +73,12 @@ class Score:
     def _load_or_fault(self) -> Teacher | str:
         """Return the teacher, or why there is none."""
         try:
-            return self._load()
+            with named_failures(f"{self.job.key}: the model", "run fewer actors (resources) on a node"):
+                return self._load()
         except UserError as error:
             return str(error)
-        except Exception as error:
-            kind, reason = kind_of(error), summary(error)
-            if kind == "rows":
-                raise
-        if kind == "device":
-            return f"{self.job.key}: {self._attempts.after_device_error(LOADING, reason)}"
-        return (
-            f"{self.job.key}: the model does not fit into the memory of {self.job.host.device} ({reason}); run fewer "
-            "actors on a device (resources.gpus_per_actor, actors), set precision: bf16, or take one with more memory"
-        )
+        except DeviceError as error:
+            return f"{self.job.key}: {self._attempts.after_device_error(LOADING, str(error))}"
 
     def _load(self) -> Teacher:
         job = self.job

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import torch
+
+from tmkd.errors import UserError
 
 Kind = Literal["memory", "device", "rows"]
 SHOWN = 200
@@ -80,6 +83,36 @@ def summary(error: BaseException) -> str:
     """Return an error's type and the first line of its message, shortened."""
     said = str(error).strip().partition("\n")[0][:SHOWN]
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+@contextmanager
+def named_failures(what: str, advice: str) -> Iterator[None]:
+    """Name what did not fit into memory, and tell a broken device from other errors.
+
+    Raises:
+        UserError: with ``advice``, where ``what`` does not fit into memory.
+        DeviceError: where the device is broken.
+    """
+    try:
+        yield
+    except (UserError, DeviceError):
+        raise
+    except Exception as error:
+        kind, reason = kind_of(error), summary(error)
+        if kind == "memory":
+            raise UserError(f"{what} does not fit into memory ({reason}); {advice}") from error
+        if kind == "device":
+            raise DeviceError(reason) from error
+        raise
+
+
+def device_error(error: BaseException | None) -> DeviceError | None:
+    """Return the error of a broken device that Ray has wrapped into errors of its own; None where there is none."""
+    while error is not None:
+        if type(error) is DeviceError:
+            return error
+        error = getattr(error, "cause", None) or error.__cause__
+    return None
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -32,14 +32,14 @@ class Fidelity:
 
 
 def fidelity(reference: FloatArray, scores: FloatArray) -> Fidelity:
-    """Compare raw scores [n, C] with those of fp32; rows that either could not score are left out.
+    """Compare raw scores [n, C] with those of fp32, which must be there for every row that fp32 can score.
 
     A single raw score has no scale of its own (a cosine, a reranker's logit): it is compared as a logit that is
     standardised to the spread it has in ``reference``.
     """
-    usable = np.isfinite(reference).all(axis=1) & np.isfinite(scores).all(axis=1)
+    usable = np.isfinite(reference).all(axis=1)
     expected, found = reference[usable].astype(float), scores[usable].astype(float)
-    if len(expected) < 2:
+    if len(expected) < 2 or not np.isfinite(found).all():
         return Fidelity(1.0, 0.0)
     if expected.shape[1] == 1:
         centre, spread = expected.mean(), max(float(expected.std()), 1e-9)

@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 import numpy as np
 import numpy.typing as npt
 
+from tmkd.errors import UserError
+
 FloatArray = npt.NDArray[np.float32]
 Progress = Callable[[int], None]
 Values = TypeVar("Values")
@@ -29,3 +31,13 @@ class Scored(Generic[Values]):
 
     values: Values
     faults: dict[int, str] = field(default_factory=dict)
+
+    def complete(self, model: str) -> Values:
+        """Return the scores. Raises `UserError` if a row has none: models are compared on the same rows."""
+        lost = len(self.faults)
+        if isinstance(self.values, np.ndarray):
+            lost = int((~np.isfinite(self.values).all(axis=1)).sum())
+        if lost:
+            reason = next(iter(self.faults.values()), "its score is not finite")
+            raise UserError(f"{model}: {lost:,} row(s) could not be scored ({reason}), so nothing can be said of it")
+        return self.values

@@ -9,9 +9,12 @@ from torch import nn
 
 from tmkd.runtimes.base import FloatArray, Runtime
 from tmkd.runtimes.batching import default_tokens
+from tmkd.runtimes.failures import named_failures
 from tmkd.runtimes.network import Network
 from tmkd.runtimes.precision import DTYPES
 from tmkd.tasks.features import Features, IntArray
+
+LESS = "run fewer models on a device, set precision: bf16, or take a device with more memory"
 
 
 class TorchRuntime(Runtime):
@@ -30,7 +33,8 @@ class TorchRuntime(Runtime):
     ) -> None:
         super().__init__(features, batch_tokens or default_tokens(device), network.vocabulary_size, network.width)
         self.device = torch.device(device)
-        self.network = network.to(self.device)
+        with named_failures(f"the model, on {device},", LESS):
+            self.network = network.to(self.device)
         if precision != "fp32":
             self.network.to(DTYPES[precision])
             for module in [*head_modules(network.model), *network.heads]:

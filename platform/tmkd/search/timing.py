@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tmkd.evaluation.speed import measure_pairs_per_second
 from tmkd.models.damaged import damage_named
 from tmkd.models.folders import fetch
 from tmkd.placement import Placement
-from tmkd.runtimes.base import FloatArray
+from tmkd.runtimes.base import FloatArray, Runtime
 from tmkd.runtimes.fidelity import fidelity
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.onnx_export import available
@@ -28,6 +29,7 @@ from tmkd.runtimes.precision import has_fast_bf16, resolve_device, set_threads
 from tmkd.tasks.features import Features, Template
 from tmkd.workspace import Workspace, fingerprint
 
+log = logging.getLogger(__name__)
 WARM_UP = 5
 COMPARED = 128
 """Pairs on which a runtime must say what torch says in fp32."""
@@ -168,23 +170,27 @@ def _time_one(folder: Path, timing: Timing) -> ShapeSpeed:
             model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False)
         network = HeaderScores(model)
         parameters = network.parameter_count
+        way = f"{host.backend} {host.precision}"
         try:
             runtime = open_runtime(network, features, host, key, None)
-        except UserError:
-            continue  # no graph can be made of it
-
-        def score(pairs: Pairs, runtime: Any = runtime) -> FloatArray:
-            values: FloatArray = runtime.run(*tokens_of(tokenizer, pairs)).values
-            return values
-
-        said = score(timing.pairs[:COMPARED])
+            said = runtime.run(*tokens_of(tokenizer, timing.pairs[:COMPARED])).complete(way)
+        except UserError as error:
+            if reference is None:
+                raise
+            log.warning("%s is left out: %s", way, error)  # no graph can be made of it, or it cannot score these pairs
+            continue
         reference = said if reference is None else reference
-        each[f"{host.backend} {host.precision}"] = Timed(
+        score = _scorer(runtime, tokenizer)
+        each[way] = Timed(
             _milliseconds(score, timing.pairs, timing.seconds),
             measure_pairs_per_second(score, timing.pairs, timing.seconds),
             said is reference or fidelity(reference, said).passes,
         )
     return ShapeSpeed(each, parameters)
+
+
+def _scorer(runtime: Runtime, tokenizer: Any) -> Callable[[Pairs], FloatArray]:
+    return lambda pairs: runtime.run(*tokens_of(tokenizer, pairs)).values
 
 
 def _milliseconds(score: Any, pairs: Pairs, seconds: float) -> float:

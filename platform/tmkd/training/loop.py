@@ -21,13 +21,14 @@ from tmkd.training import checkpoints, divergence, engine, publish
 from tmkd.training.divergence import DivergedError
 from tmkd.training.learned import Learned, count_learned
 from tmkd.training.lessons import LESSONS
+from tmkd.training.memory import in_memory
 from tmkd.training.model import HeadersOf, build
 from tmkd.training.notices import Notices
 from tmkd.training.order import batches
 from tmkd.training.plan import Plan, finished
 from tmkd.training.rows import MicroBatch
 from tmkd.training.stage import Stage
-from tmkd.training.validation import Validation
+from tmkd.training.validation import EVAL_ROWS, Validation
 
 History = dict[str, list[list[float]]]
 SOFT = "soft:"
@@ -91,7 +92,8 @@ class StageRun:
         self.lesson = LESSONS[stage.task]
         self.rows = self.lesson.rows(stage, plan.workspace, self.tokenizer, plan.engine.shuffle_shards)
         headers = HeadersOf(self.model, stage.learns_attention)
-        self.engine = engine.start(headers, stage.schedule, plan.engine, stage.steps, self.world, device)
+        with in_memory(stage, plan.engine):
+            self.engine = engine.start(headers, stage.schedule, plan.engine, stage.steps, self.world, device)
         self.validation = Validation.of(stage, plan.workspace, self.tokenizer, plan.engine)
         self.post = progress_poster(plan.progress, plan.part) if self.rank == 0 else lambda done, total: None
         self._sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
@@ -119,7 +121,8 @@ class StageRun:
         for step, refs in order:
             if step >= stage.steps:
                 break
-            self._step(step, refs)
+            with in_memory(stage, config):
+                self._step(step, refs)
             done = step + 1
             self.post(self.before + done, self.plan.steps_of_all or self.plan.steps)
             if done % config.log_every_steps == 0 or done == stage.steps:
@@ -177,7 +180,9 @@ class StageRun:
     def _validate(self, done: int) -> None:
         assert self.validation is not None
         self.engine.eval()
-        for name, value in self.validation.measure(self.engine, self.device).items():
+        with in_memory(self.stage, self.plan.engine, EVAL_ROWS):
+            found = self.validation.measure(self.engine, self.device)
+        for name, value in found.items():
             divergence.refuse(self.stage, f"validation_{name}", value)
             self.history.setdefault(f"validation_{name}", []).append([done, value])
 

@@ -14,6 +14,7 @@ from tmkd.cluster import LOOPBACK, cluster_size, machines_to_come, watch_progres
 from tmkd.cluster_errors import users_mistake
 from tmkd.console import warn
 from tmkd.errors import UserError
+from tmkd.runtimes.failures import device_error
 from tmkd.training import divergence
 from tmkd.training.config import EngineConfig
 from tmkd.training.entry import worker
@@ -93,7 +94,7 @@ def _fit(
         try:
             trainer.fit()
         except TrainingFailedError as error:
-            raise users_mistake(error) or error from None
+            raise _cause(error) from None
     workspace.delete(f"runs/{run}/{name}")  # finished: the model folder says all
 
 
@@ -160,6 +161,19 @@ def _tell_ray_train(plan: Plan, alone: bool) -> None:
         os.environ[HEALTH_CHECK] = QUICK_S if plan.steps < LONG_STEPS else PATIENT_S
     if alone:  # save the process that would watch for nodes that go
         os.environ.setdefault("RAY_TRAIN_ENABLE_PREEMPTION_WATCHER", "0")
+
+
+def _cause(error: Exception) -> Exception:
+    """Return the user's mistake that a worker met or what its device did, else the error itself."""
+    failures = list(getattr(error, "worker_failures", {}).values())
+    mistake = users_mistake(error)
+    broken = next((broke for failure in failures if (broke := device_error(failure))), None)
+    if mistake or not broken:
+        return mistake or error
+    return UserError(
+        f"training: the device of a worker failed again and again ({broken}; training.max_failures restarts); look "
+        "after it (nvidia-smi, dmesg), then run this again: it resumes from the last checkpoint"
+    )
 
 
 def worker_resources(config: EngineConfig) -> tuple[float, float]:

@@ -3,13 +3,17 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
+import ray
 
+from tmkd.errors import UserError
 from tmkd.evaluation import alone
 from tmkd.evaluation.alone import QUIET, run_alone
 from tmkd.placement import Placement
+from tmkd.runtimes.failures import DeviceError
 
 BURN = "while True: pass"
 
@@ -48,3 +52,28 @@ def test_what_trained_just_before_is_waited_for(monkeypatch) -> None:
     assert alone._wait_for_quiet() == 0.04 <= QUIET
     monkeypatch.setattr(psutil, "cpu_percent", lambda interval: 70.0)
     assert alone._wait_for_quiet() == 0.7
+
+
+class BreakingDevice:
+    """Fails as a broken device for its first ``times`` calls, in whatever process they are."""
+
+    def __init__(self, notes: Path, times: int) -> None:
+        self.notes, self.times = notes, times
+
+    def __call__(self, task: str, threads: int) -> str:
+        tries = len(self.notes.read_text()) if self.notes.exists() else 0
+        self.notes.write_text("x" * (tries + 1))
+        if tries < self.times:
+            raise DeviceError("CUDA error: unspecified launch failure")
+        return task
+
+
+def test_a_broken_device_is_tried_again_and_then_named(ray_session: None, tmp_path: Path) -> None:
+    ray.cloudpickle.register_pickle_by_value(sys.modules[__name__])
+    once, ever = BreakingDevice(tmp_path / "once", 1), BreakingDevice(tmp_path / "ever", 99)
+    assert run_alone(once, "a student", "scoring", 1, Placement(), timed=False) == "a student"
+    with pytest.raises(
+        UserError, match=r"scoring: the device failed 3 times, .*\(CUDA error: unspecified launch failure\)"
+    ):
+        run_alone(ever, "a student", "scoring", 1, Placement(), timed=False)
+    assert len((tmp_path / "ever").read_text()) == 3

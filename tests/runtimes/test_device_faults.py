@@ -108,3 +108,11 @@ def test_a_model_that_fails_on_long_rows_alone_keeps_the_short_ones() -> None:
     device.batch_tokens = 500
     scored = device.run(type(texts(1)).of(rows, np.int64))
     assert set(scored.faults) == set(range(50)) and np.isfinite(scored.values[50:]).all()
+
+
+def test_scores_of_a_model_that_is_judged_must_be_whole() -> None:
+    device = SmallDevice(room=100)
+    assert device.run(texts(20)).complete("student").shape == (20, 1)
+    device.poison = 9
+    with pytest.raises(UserError, match=r"student: 2 row\(s\) could not be scored \(IndexError: index out of range"):
+        device.run(texts(20, poisoned=frozenset({3, 8}))).complete("student")

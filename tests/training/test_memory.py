@@ -50,7 +50,7 @@ def test_a_step_that_does_not_fit_names_the_keys_and_changes_nothing(world, monk
     with pytest.raises(
         UserError,
         match=rf"stage {found.stage.name}: a forward pass of \d+ rows \(training.micro_batch \d+, batch_size \d+\) "
-        r"does not fit into memory \(OutOfMemoryError: CUDA out of memory.*\); lower training.micro_batch: .* accumulated",
+        r"does not fit into memory \(OutOfMemoryError: CUDA out of memory.*\); lower training.micro_batch: .*accum",
     ):
         next(found.steps())
 

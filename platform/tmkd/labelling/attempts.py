@@ -35,13 +35,11 @@ class _Counts:
 
 @contextmanager
 def count_attempts(run: str) -> Iterator[None]:
-    """Keep the counter of a run while the block runs."""
+    """Keep the counter of a run while the block runs; it ends with the last reference to it."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     counts = ray.remote(num_cpus=0)(_Counts).options(name=_name(run), scheduling_strategy=here).remote()
-    try:
-        yield
-    finally:
-        ray.kill(counts)
+    yield
+    del counts
 
 
 class Attempts:

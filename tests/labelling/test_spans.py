@@ -6,6 +6,7 @@ import pytest
 
 from tiny_teachers import bert_classifier, bert_reader, write_corpus
 from tmkd.errors import UserError
+from tmkd.labelling.job import MAX_REJECTED
 from tmkd.labelling.pipeline import label_corpus
 from tmkd.labelling.verify import verify
 from tmkd.runtimes.host import Host
@@ -30,10 +31,10 @@ def place(tmp_path):
     return workspace, write_corpus(workspace, {"train": 3}, rows=20, longest=120, task="span")
 
 
-def label(place, model, **more):
+def label(place, model, max_rejected=MAX_REJECTED, **more):
     workspace, corpus = place
     teachers = {"r": TeacherConfig(model=str(model), **OPTIONS | more)}
-    return label_corpus(workspace, corpus, ["train"], teachers, model)["r"]
+    return label_corpus(workspace, corpus, ["train"], teachers, model, max_rejected=max_rejected)["r"]
 
 
 def files(workspace) -> dict[str, bytes]:
@@ -82,7 +83,10 @@ def test_contexts_that_cannot_be_scored_are_rejected_with_their_text(ray_session
     word = load_tokenizer(folder).convert_tokens_to_ids("matrix")
     weights["bert.embeddings.word_embeddings.weight"][word] = float("nan")
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-    report = label(place, folder)
+    with pytest.raises(UserError, match=r"teacher r on train: \d+ of 60 rows .* x score is not finite"):
+        label(place, folder)
+    assert workspace.list("soft_labels/tiny/train/r", ".parquet") == []  # of each shard, more than half
+    report = label(place, folder, max_rejected=1.0)
     poisoned = [any("matrix" in text for text in pair) for shard in corpus.texts["train"] for pair in shard]
     assert 0 < report.rejected == sum(poisoned) < 60
     rejected = pq.read_table(workspace.local_path("rejected/tiny/train-r-part-00000.parquet"))

@@ -17,6 +17,7 @@ from tmkd.runtimes.base import FloatArray
 from tmkd.runtimes.failures import summary
 from tmkd.runtimes.fidelity import Fidelity, fidelity
 from tmkd.runtimes.host import Host
+from tmkd.runtimes.onnx_export import available
 from tmkd.runtimes.precision import has_fast_bf16, set_threads
 from tmkd.tasks.features import Ragged
 from tmkd.tasks.tokens import TokenCache
@@ -55,7 +56,7 @@ def candidates(config: TeacherConfig, device: str) -> list[Host]:
     hosts = [Host(device, "fp32")]
     if has_fast_bf16(device):
         hosts.append(Host(device, "bf16"))
-    if device == "cpu" and _has_onnx():
+    if device == "cpu" and available():
         hosts += [Host("cpu", "fp32", "onnx"), Host("cpu", "int8", "onnx")]
     return [
         host
@@ -174,19 +175,10 @@ class _Scorer:
 
     def _time(self, teacher: Any, rows: int) -> tuple[FloatArray, float]:
         picked = np.unique(np.linspace(0, len(self.question) - 1, min(rows, len(self.question))).astype(np.int64))
-        columns = [_pick(column, picked) for column in (self.question, self.passage)]
+        columns = [
+            Ragged.of([column.row(int(row)) for row in picked], column.values.dtype)
+            for column in (self.question, self.passage)
+        ]
         started = time.perf_counter()
         scores: FloatArray = teacher.score(*columns).values
         return scores, time.perf_counter() - started
-
-
-def _pick(column: Ragged, rows: np.ndarray) -> Ragged:
-    texts = [column.row(int(row)) for row in rows]
-    offsets = np.concatenate([[0], np.cumsum([len(text) for text in texts])]).astype(np.int64)
-    return Ragged(np.concatenate(texts), offsets)
-
-
-def _has_onnx() -> bool:
-    from tmkd.runtimes.onnx_export import available
-
-    return available()

@@ -73,10 +73,11 @@ class Score:
     def _load_or_fault(self) -> Teacher | str:
         """Return the teacher, or why there is none."""
         try:
-            with named_failures(f"{self.job.key}: the model", "run fewer actors (resources) on a node"):
+            with named_failures("the model", "run fewer actors (resources) on a node"):
                 return self._load()
         except UserError as error:
-            return str(error)
+            said = str(error)
+            return said if self.job.key in said else f"{self.job.key}: {said}"
         except DeviceError as error:
             return f"{self.job.key}: {self._attempts.after_device_error(LOADING, str(error))}"
 

@@ -247,7 +247,9 @@ def test_a_workspace_that_was_moved_goes_on_and_its_models_are_found(
     again = run("tmkd_finetune", "--fixture", "--workspace", str(moved.parent))
     assert {step["state"] for step in again.result["steps"].values()} == {"up to date"}
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{moved}/mlflow.db")
-    (logged,) = mlflow.search_logged_models(filter_string="name = 'finetune'", output_format="list")
+    client = mlflow.MlflowClient()
+    experiments = [client.get_experiment_by_name("docs").experiment_id]
+    logged = next(each for each in client.search_logged_models(experiments) if each.name == "finetune")
     assert logged.artifact_location.startswith(str(moved))
     scores = mlflow.pyfunc.load_model(f"models:/{logged.model_id}").predict(logged_example())
     assert list(scores.columns) == ["not_relevant", "relevant"]

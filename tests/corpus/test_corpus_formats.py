@@ -34,16 +34,16 @@ def put(path: Path, content: str | bytes) -> Path:
 @pytest.mark.parametrize(
     ("name", "content"),
     [
-        ("a.tsv.gz", gzip.compress(TEXT.encode())),
+        ("a.tsv.gz", gzip.compress(TEXT.encode(), mtime=0)),
         ("a.tsv.bz2", bz2.compress(TEXT.encode())),
         ("a.tsv.xz", lzma.compress(TEXT.encode())),
         ("a.tsv.zst", pa.compress(TEXT.encode(), codec="zstd", asbytes=True)),
-        ("a.tsv", gzip.compress(TEXT.encode())),
+        ("a.tsv", gzip.compress(TEXT.encode(), mtime=0)),
         ("a.tsv.gz", TEXT.encode()),
         ("a.tsv", TEXT.encode("utf-16")),
         ("a.tsv", codecs.BOM_UTF16_BE + TEXT.encode("utf-16-be")),
         ("a.tsv", TEXT.encode("utf-32")),
-        ("a.tsv.gz", gzip.compress(TEXT.replace("\n", "\r\n").encode("utf-16"))),
+        ("a.tsv.gz", gzip.compress(TEXT.replace("\n", "\r\n").encode("utf-16"), mtime=0)),
         ("a.tsv", TEXT.replace("\n", "\r").encode()),
         ("a.tsv", TEXT.replace("\n", "\r").encode("utf-16")),
         ("a.csv", TEXT.replace("\t", ",").replace("\n", "\r\r\n").encode()),
@@ -132,8 +132,8 @@ def test_one_object_of_columns_is_refused_with_what_to_do(workspace, tmp_path):
         (b"\n<!DOCTYPE html><html>", "this is a web page, not data; did the download need a login"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0", "a pointer of Git LFS.*git lfs pull"),
         (b"PAR1\x15\x04", "a Parquet file; set corpus.format: parquet"),
-        (gzip.compress(b"x" * 257 + b"ustar" + b"\0" * 100), "a tar archive; unpack it"),
-        (gzip.compress(b""), "empty once unpacked"),
+        (gzip.compress(b"x" * 257 + b"ustar" + b"\0" * 100, mtime=0), "a tar archive; unpack it"),
+        (gzip.compress(b"", mtime=0), "empty once unpacked"),
     ],
 )
 @pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])

@@ -99,3 +99,9 @@ def test_half_written_files_of_a_workspace_are_swept_when_they_are_old(tmp_path)
     sweep_workspace(workspace)
     left = {path.name for path in tmp_path.rglob("*") if path.is_file()}
     assert left == {"part.tmp", "part.tmp.sha256", new.name}
+
+
+def test_what_is_to_outlive_the_process_has_another_folder(tmp_path) -> None:
+    code = "from tmkd.scratch import lasting_folder; (lasting_folder() / 'trace.log').write_text('x')"
+    start(tmp_path, JOB, code).communicate(timeout=60)
+    assert [path.name for path in tmp_path.iterdir()] == ["trace.log"]

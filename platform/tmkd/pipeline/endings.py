@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -15,9 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from tmkd.cluster_errors import RemoteError, WorkerLostError, explain, root_cause, users_mistake
 from tmkd.console import console, doing, warn
 from tmkd.errors import Terminated, UserError, shortened
 from tmkd.redaction import redact
+from tmkd.scratch import lasting_folder
 
 EXIT_STATUS = "exit_status"
 """Key of a step's result that becomes the job's exit status and is not printed."""
@@ -62,7 +63,7 @@ class Ending:
         return status
 
     def _failed(self, error: Exception) -> int:
-        mistake = error if isinstance(error, UserError) else _users_mistake(error)
+        mistake = error if isinstance(error, UserError) else users_mistake(error)
         message = redact(str(mistake)) if mistake else self._unforeseen(error)
         with contextlib.suppress(OSError):
             console.print(f"error: {shortened(message)}", style="red", markup=False)
@@ -93,6 +94,8 @@ class Ending:
 
 def reason(error: BaseException) -> str:
     """Return the innermost cause of an error in one paragraph: its kind, and what the library says."""
+    if isinstance(found := root_cause(error), RemoteError | WorkerLostError):
+        return shortened(redact(explain(found)), REASON_LENGTH)
     seen: list[BaseException] = []
     while error not in seen:
         seen.append(error)
@@ -103,15 +106,6 @@ def reason(error: BaseException) -> str:
     is_trace = any(line.startswith("Traceback ") for line in lines)
     text = lines[-1] if is_trace else "\n".join(lines)
     return shortened(redact(f"{type(error).__name__}: {text}" if text else type(error).__name__), REASON_LENGTH)
-
-
-def _users_mistake(error: Exception) -> UserError | None:
-    """Return the user's mistake that a worker met, if this is one."""
-    if "tmkd.cluster" not in sys.modules:
-        return None
-    from tmkd.cluster import users_mistake
-
-    return users_mistake(error)
 
 
 def _interrupted(error: KeyboardInterrupt) -> int:
@@ -134,7 +128,7 @@ def _stop_ray() -> None:
 def _written(job: str, trace: str, workspace: str | None) -> Path | None:
     name = f"{job}-{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.log"
     own = [Path(workspace, "errors")] if workspace and "://" not in workspace else []
-    for folder in (*own, Path(tempfile.gettempdir())):
+    for folder in (*own, lasting_folder()):
         with contextlib.suppress(OSError, ValueError):
             folder.mkdir(exist_ok=True)  # below a workspace that is there, or not at all
             path = folder / name

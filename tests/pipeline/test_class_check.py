@@ -71,7 +71,7 @@ def test_by_position_a_turned_teacher_is_refused_with_the_map_that_fits(ray_sess
     fitting = r"\{LABEL_0: entailment, LABEL_1: neutral, LABEL_2: contradiction\}"
     with pytest.raises(UserError, match=rf"{fitting}, which has balanced accuracy 1\.00 instead of 0\.33 on 90 golden"):
         check_classes(context(workspace, turned), corpus())
-    assert not workspace.exists("soft_labels")
+    assert not workspace.exists("soft_labels/nli/train/a")
 
 
 def test_by_position_is_right_where_golden_labels_agree_clearly(ray_session, workspace, tmp_path) -> None:

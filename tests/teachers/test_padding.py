@@ -49,9 +49,8 @@ ARCHITECTURES = {
     "T5": ("end", False, T5),
     "GPT2": ("none", False, {"n_embd": 32, "n_layer": 2, "n_head": 4}),
     "Llama": ("none", False, SIZES | HEADS),
-    "Qwen2": ("none", False, SIZES | HEADS),
 }
-LEFT = ("XLNet", "GPT2", "Llama", "Qwen2")
+LEFT = ("XLNet", "GPT2", "Llama")
 
 
 def tokenizer_of(template: str, typed: bool, left: bool) -> PreTrainedTokenizerFast:

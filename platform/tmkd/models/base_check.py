@@ -5,13 +5,15 @@ from __future__ import annotations
 from functools import lru_cache
 from pathlib import Path
 
+from transformers import AutoModel
+
 from tmkd.errors import UserError
 from tmkd.models.build import cut_config, load_encoder
 from tmkd.models.cutting import layer_count
 from tmkd.models.dry_run import dry_run
 from tmkd.models.headed import Student
 from tmkd.models.json_files import reason
-from tmkd.models.loading import load_config
+from tmkd.models.loading import encoder_class, load_config
 from tmkd.models.positions import readable_tokens
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN, StudentConfig
@@ -39,7 +41,7 @@ def check_base(
     config = load_config(folder)
     if config.model_type == StudentConfig.model_type:
         raise UserError(f"{key}: {folder} is a student itself; name the encoder that it was cut from")
-    if config.is_encoder_decoder:
+    if config.is_encoder_decoder or encoder_class(config) is not AutoModel:
         raise UserError(
             f"{key}: {folder} is of type {config.model_type}, an encoder with a decoder; a student is cut from an "
             "encoder alone"

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from transformers import AutoConfig, PreTrainedConfig, PreTrainedModel
+from transformers import AutoConfig, AutoModel, AutoModelForTextEncoding, PreTrainedConfig, PreTrainedModel
+from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING
 from transformers.utils import logging as hf_logging
 
 from tmkd.errors import UserError
@@ -91,6 +92,13 @@ def load_model(auto_class: Any, folder: Path, **more: Any) -> tuple[PreTrainedMo
         except Exception as error:  # wrong types end in whatever the architecture's code runs into
             raise UserError(f"{folder}: cannot be loaded as {auto_class.__name__} ({reason(error)})") from None
     return model, sorted(info["missing_keys"])
+
+
+def encoder_class(config: PreTrainedConfig) -> Any:
+    """Return the class that reads texts: of T5 and its kin the encoder alone, whoever saved it."""
+    known = type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING
+    alone = known and MODEL_FOR_TEXT_ENCODING_MAPPING[type(config)].__name__.endswith("EncoderModel")
+    return AutoModelForTextEncoding if alone else AutoModel
 
 
 @contextmanager

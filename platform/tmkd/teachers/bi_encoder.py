@@ -6,15 +6,13 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from transformers import AutoModel, AutoModelForTextEncoding, PreTrainedConfig, PreTrainedTokenizerBase
-from transformers.models.auto.modeling_auto import MODEL_FOR_TEXT_ENCODING_MAPPING
+from transformers import PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
 from tmkd.models.json_files import reason
-from tmkd.models.loading import load_config, load_model
+from tmkd.models.loading import encoder_class, load_config, load_model
 from tmkd.runtimes.base import FloatArray, Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
 from tmkd.tasks.features import IntArray, Ragged, Template
@@ -108,12 +106,6 @@ class _Embedded:
     def faults(self) -> dict[int, str]:
         reasons = self.texts.faults
         return {row: reasons[int(place)] for row, place in enumerate(self.places) if int(place) in reasons}
-
-
-def encoder_class(config: PreTrainedConfig) -> Any:
-    """Return the class that reads texts: of T5 and its kin the encoder alone."""
-    alone = config.is_encoder_decoder and type(config) in MODEL_FOR_TEXT_ENCODING_MAPPING
-    return AutoModelForTextEncoding if alone else AutoModel
 
 
 def lower_cases(tokenizer: PreTrainedTokenizerBase) -> bool:

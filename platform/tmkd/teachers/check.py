@@ -10,12 +10,11 @@ from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClas
 from tmkd.errors import UserError
 from tmkd.models.dry_run import dry_run
 from tmkd.models.json_files import reason
-from tmkd.models.loading import load_config
+from tmkd.models.loading import encoder_class, load_config
 from tmkd.models.positions import readable_tokens
 from tmkd.models.student_config import StudentConfig
 from tmkd.models.weights import fits, weight_shapes
 from tmkd.runtimes.host import Host
-from tmkd.teachers.bi_encoder import encoder_class
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.kinds import teacher_class
 

@@ -132,12 +132,20 @@ def test_truncated_dimensions(base, tmp_path, texts) -> None:
     [
         {"prompts": {"query": "search the index: ", "document": "passage: "}},
         {"prompts": {"query": "question: "}},
-        {"prompts": {"passage": "read: ", "other": "sort "}, "default_prompt_name": "other"},
     ],
 )
 def test_prompts(settings, base, tmp_path, texts) -> None:
     folder = folder_of(base, tmp_path / "m", {"pooling_mode": "mean"}, **settings)
     check(folder, texts)
+
+
+def test_the_prompts_that_a_folder_has_are_read_before_the_default_one(base, tmp_path, texts) -> None:
+    prompts = {"prompts": {"passage": "read: ", "other": "sort "}, "default_prompt_name": "other"}
+    folder = folder_of(base, tmp_path / "m", {"pooling_mode": "mean"}, **prompts)
+    model = library.SentenceTransformer(str(folder), device="cpu")
+    questions, passages = model.encode(texts[0]), model.encode(texts[1], prompt_name="passage")
+    expected = model.similarity_pairwise(questions, passages).numpy()
+    np.testing.assert_allclose(ours(folder, texts), expected, atol=2e-5)
 
 
 def test_lower_case_and_fewer_tokens(tmp_path, texts) -> None:

@@ -122,6 +122,9 @@ def _remarks(config: TeacherConfig, said: SentenceFolder, folder: Path) -> tuple
             f"{folder} does not say how token vectors become an embedding (no modules.json or 1_Pooling/config.json): "
             "their mean is taken; set pooling: mean or cls if you know better"
         )
+    prompts = said.prompts
+    if prompts.question or prompts.passage:
+        remarks.append(f"reads questions after {prompts.question[:60]!r}, passages after {prompts.passage[:60]!r}")
     if said.max_tokens and said.max_tokens < config.max_length:
         remarks.append(
             f"{folder} reads {said.max_tokens} tokens of a text (max_seq_length), not max_length {config.max_length}"

@@ -12,7 +12,10 @@ from tmkd.models.json_files import kind_of, read_object
 SETTINGS = "config_sentence_transformers.json"
 KINDS = ("bert", "roberta", "distilbert", "camembert", "albert", "xlm-roberta", "xlnet")
 PASSAGE_NAMES = ("document", "passage", "corpus")
-"""Names of a passage's prompt, as ``encode_document`` looks for them; a question's is ``query``."""
+"""Names of a passage's prompt in order; a question's is ``query``. Without either, ``default_prompt_name`` is read.
+
+``encode_document`` of sentence-transformers 6 takes none where ``document`` is missing; here the folder's is taken.
+"""
 
 
 @dataclass(frozen=True)

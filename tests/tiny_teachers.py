@@ -118,7 +118,8 @@ def student_classifier(folder: Path) -> Path:
     tokenizer = bert_tokenizer()
     config = StudentConfig(
         base=_bert_config().to_dict(), headers=["golden", "soft:a"], trained_headers=["golden", "soft:a"],
-        pooling="match", sep_token_id=tokenizer.sep_token_id, special_token_ids=tokenizer.all_special_ids, num_labels=2,
+        pooling="match", sep_token_id=tokenizer.sep_token_id, special_token_ids=tokenizer.all_special_ids,
+        id2label={0: "not_relevant", 1: "relevant"},
     )  # fmt: skip
     return _save(StudentForSequenceClassification(config), tokenizer, folder)
 

@@ -179,7 +179,7 @@ def test_mlflow_has_a_child_a_cell_and_seed(compared: Outcome, place: Path) -> N
             ["--compare.grids", "[{regimes: [1-o-1]}]", "--corpus.split.validation", "0", "--corpus.name", "other"],
             "best on the validation split",
         ),
-        (["--compare.grids", "[{layers: [1]"], r"compare.grids: .*which is not valid YAML"),
+        (["--compare.grids", "[{layers: [1]"], r"compare.grids: .* is not valid YAML"),
     ],
 )
 def test_mistakes_are_told_before_anything_is_trained(

@@ -66,6 +66,8 @@ def _small_teacher(teacher: dict[str, Any], base: str) -> dict[str, Any]:
     kind = teacher.get("kind", "classifier")
     if kind == "span_reader":
         small |= READING
+    if kind == "bi_encoder":
+        small["pooling"] = "mean"  # the base has no module that says so
     if kind != "bi_encoder" and not train:
         train = {"golden": {"epochs": 1}}  # the base has no head of its own
     if train:

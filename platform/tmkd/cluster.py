@@ -24,7 +24,7 @@ from tmkd.cluster_address import INSTEAD, LOCAL, checked_address
 from tmkd.cluster_address import started_here as started_here
 from tmkd.cluster_errors import explain
 from tmkd.cluster_errors import users_mistake as users_mistake
-from tmkd.cluster_quiet import LEVEL, level_of_processes_only, quiet_reports
+from tmkd.cluster_quiet import LEVEL, quiet_reports, without_announcement
 from tmkd.console import Bar, progress_bar, quiet_libraries
 from tmkd.errors import UserError
 from tmkd.scratch import use_scratch
@@ -63,7 +63,7 @@ def connect(verbose: bool = False) -> None:
     if not verbose:
         quiet_reports()
     try:
-        with nullcontext() if verbose else level_of_processes_only():
+        with nullcontext() if verbose else without_announcement():
             ray.init(**options)
     except Exception as error:
         reason = explain(error)

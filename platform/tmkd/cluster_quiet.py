@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,7 @@ from tmkd.console import warn
 
 LEVEL = "RAY_BACKEND_LOG_LEVEL"
 MAX_SHOWN = 500
+ANNOUNCEMENT = b"Set ray log level from environment variable"
 
 
 def quiet_reports() -> None:
@@ -27,20 +29,20 @@ def quiet_reports() -> None:
 
 
 @contextmanager
-def level_of_processes_only() -> Iterator[None]:
-    """Keep the log level of Ray's processes out of the driver, whose native code would announce it on the terminal."""
-    connect = ray_worker.connect  # called once Ray's processes have started, with the environment that they were given
+def without_announcement() -> Iterator[None]:
+    """Hold back the line by which Ray's native code announces its log level while the block connects to Ray.
 
-    def without_level(*args: Any, **named: Any) -> Any:
-        level = os.environ.pop(LEVEL, None)
+    The level itself stays set: without it the driver's native code prints warnings of its own later.
+    """
+    with tempfile.TemporaryFile() as held:
+        stderr = os.dup(2)
+        os.dup2(held.fileno(), 2)
         try:
-            return connect(*args, **named)
+            yield
         finally:
-            if level is not None:
-                os.environ[LEVEL] = level
-
-    ray_worker.connect = without_level
-    try:
-        yield
-    finally:
-        ray_worker.connect = connect
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            held.seek(0)
+            for line in held:
+                if ANNOUNCEMENT not in line:
+                    os.write(2, line)

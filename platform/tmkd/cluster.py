@@ -21,9 +21,7 @@ from ray._raylet import Config  # type: ignore[attr-defined]
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from tmkd.cluster_address import INSTEAD, LOCAL, checked_address
-from tmkd.cluster_address import started_here as started_here
 from tmkd.cluster_errors import explain
-from tmkd.cluster_errors import users_mistake as users_mistake
 from tmkd.cluster_quiet import LEVEL, quiet_reports, without_announcement
 from tmkd.console import Bar, progress_bar, quiet_libraries
 from tmkd.errors import UserError

@@ -8,7 +8,8 @@ from typing import Any, TypeVar
 import psutil
 import ray
 
-from tmkd.cluster import cluster_size, users_mistake, watch_progress
+from tmkd.cluster import cluster_size, watch_progress
+from tmkd.cluster_errors import users_mistake
 from tmkd.console import warn
 from tmkd.errors import UserError
 from tmkd.placement import Placement

@@ -48,6 +48,13 @@ def evaluated(ray_session: None, place: Path) -> Outcome:
     return outcome
 
 
+@pytest.fixture
+def copy(evaluated: Outcome, place: Path, tmp_path: Path) -> Path:
+    """A copy of the finished workspace, to be changed or damaged."""
+    shutil.copytree(place, tmp_path / "copy")
+    return tmp_path / "copy"
+
+
 def test_one_row_a_model_with_the_documented_keys(evaluated: Outcome) -> None:
     rows = evaluated.result["rows"]
     assert all(set(row) == KEYS for row in rows)
@@ -176,20 +183,13 @@ def test_stage_2_of_another_corpus_starts_from_this_stage_1(evaluated: Outcome, 
     assert "stage 1 · pretrain" not in outcome.result["steps"]
 
 
-def test_another_alpha_trains_stage_2_only(evaluated: Outcome, place: Path) -> None:
-    words = ("--fixture", "--workspace", str(place), "--finetune.alpha", "1.0")
+def test_another_alpha_trains_stage_2_only(copy: Path) -> None:
+    words = ("--fixture", "--workspace", str(copy), "--finetune.alpha", "1.0")
     outcome = run("tmkd_finetune", *words)
     assert outcome.status == 0, outcome.screen
     made = {name for name, step in outcome.result["steps"].items() if step["state"] == "made"}
     assert made == {"stage 2 · finetune"}
     assert "final_golden" not in outcome.result
-
-
-@pytest.fixture
-def copy(evaluated: Outcome, place: Path, tmp_path: Path) -> Path:
-    """A copy of the finished workspace, to be damaged."""
-    shutil.copytree(place, tmp_path / "copy")
-    return tmp_path / "copy"
 
 
 def test_an_audit_of_a_whole_workspace_has_no_faults(evaluated: Outcome, place: Path) -> None:

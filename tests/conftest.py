@@ -11,12 +11,13 @@ from tmkd.cluster import connect
 
 
 @pytest.fixture(scope="session")
-def _ray_at_the_end() -> Iterator[None]:
+def ray_at_the_end() -> Iterator[None]:
+    """Stop Ray after the last test."""
     yield
     ray.shutdown()
 
 
 @pytest.fixture(scope="module")
-def ray_session(_ray_at_the_end: None) -> None:
+def ray_session(ray_at_the_end: None) -> None:
     """One local Ray for all tests that need it; a job that a signal has ended has stopped the one before."""
     connect()

@@ -18,7 +18,7 @@ def teacher(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def labelled(tmp_path_factory, teacher, ray_session) -> Bench:
+def labelled(tmp_path_factory, teacher, ray_at_the_end) -> Bench:
     """Labelled by two actors of one core each. Tests must not change it."""
     bench = make_bench(tmp_path_factory.mktemp("labelled"), teacher)
     report = bench.label(resources={"actors": 2})

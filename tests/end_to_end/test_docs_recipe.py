@@ -221,7 +221,7 @@ def test_a_job_refuses_a_damaged_file_or_makes_it_again(copy: Path, kind: str, h
     if kind in damage.REFUSED:
         assert outcome.status == 2 and file.name in outcome.screen, outcome.screen
         assert damage.REFUSED[kind] in " ".join(outcome.screen.split())
-        assert "Traceback" not in outcome.screen and len(outcome.screen) < 2000
+        assert "Traceback" not in outcome.screen and len(outcome.screen) < 2300  # its lines before the message, too
         return
     assert outcome.status == 0, outcome.screen
     if kind != "tokens":  # those of a split that is not judged are read by a training alone

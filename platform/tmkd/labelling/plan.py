@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tmkd.errors import UserError
@@ -78,7 +79,7 @@ def plan_labels(
     if relabel:
         _clear(store for store in stores.values() if not store.is_legible)
     if relabel or any(store.identity is None for store in stores.values()):
-        teacher_class(config.kind).load(config, path, Host("cpu", "fp32"))  # a headless model must not bind a store
+        _try_loading(first, config, path)
     pairs = sum(corpus.rows(split) for split in dict.fromkeys(split for split, _ in stores))
     probing = None
     if stores and corpus.task == "pair":  # the gate compares class probabilities
@@ -121,6 +122,14 @@ class _Bindings:
 def _clear(stores: Iterable[LabelStore]) -> None:
     for store in stores:
         store.clear()
+
+
+def _try_loading(teacher: str, config: TeacherConfig, folder: Path) -> None:
+    """Load a model once before it binds a store. Raises `UserError` naming the teacher if it cannot be used."""
+    try:
+        teacher_class(config.kind).load(config, folder, Host("cpu", "fp32"))
+    except UserError as error:
+        raise UserError(f"teachers.{teacher}.model: {error}") from None
 
 
 def _classes(teacher: str, config: TeacherConfig, card: Card, corpus: Corpus) -> ClassMatch:

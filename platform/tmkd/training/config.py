@@ -20,7 +20,7 @@ MOST_PER_WORKER = 10_000
 class Schedule(Config):
     """How long and how fast a stage learns."""
 
-    learning_rate: float = Field(1e-4, gt=0, le=100, description="peak rate of AdamW")
+    learning_rate: float = Field(1e-4, gt=0, le=1e30, description="peak rate of AdamW")
     epochs: float = Field(1.0, gt=0, le=MOST, description="passes over the stage's rows; fractions are fine")
     max_steps: int | None = Field(None, ge=1, le=MOST, description="optimiser steps at most, whatever the epochs")
     batch_size: int = Field(32, ge=1, le=10**6, description="rows an optimiser step, over all workers")

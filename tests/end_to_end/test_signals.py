@@ -21,7 +21,7 @@ def test_sigterm_ends_a_job_its_processes_and_its_run(tmp_path: Path) -> None:
     with screen.open("w") as stream:
         driver = subprocess.Popen(command, stdout=stream, stderr=stream)
     deadline = time.monotonic() + 300
-    while "corpus " not in screen.read_text():  # the first step, after Ray and MLflow have started
+    while "\nsoft labels" not in screen.read_text():  # a step, after Ray and MLflow have started
         assert driver.poll() is None and time.monotonic() < deadline, screen.read_text()
         time.sleep(0.1)
     children = psutil.Process(driver.pid).children(recursive=True)

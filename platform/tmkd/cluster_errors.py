@@ -85,10 +85,10 @@ def cause_in_trace(text: str) -> BaseException | None:
     if "Traceback" not in text and '\n  File "' not in text:
         return None
     blocks = [found for block in _SEAM.split(text) if (found := _last_error(block))]
-    told = [(kind, words) for kind, words in blocks if kind.rsplit(".", 1)[-1].split("(")[0] not in WRAPPERS]
-    if not told:
+    causes = [(kind, words) for kind, words in blocks if kind.rsplit(".", 1)[-1].split("(")[0] not in WRAPPERS]
+    if not causes:
         return None
-    kind, words = told[-1]
+    kind, words = causes[-1]
     return UserError(words) if kind in _user_errors() else RemoteError(_named(kind, words))
 
 

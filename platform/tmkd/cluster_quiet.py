@@ -1,4 +1,4 @@
-"""What Ray writes to the terminal past its own switches, kept away from it where nobody has asked for it."""
+"""Filters for what Ray prints on the terminal in spite of its own switches."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ ANNOUNCEMENT = b"Set ray log level from environment variable"
 
 
 def quiet_reports() -> None:
-    """Drop what Ray prints of failed tasks, as whoever waits for them is told; want of memory is shown on a line."""
+    """Drop what Ray prints of failed tasks, as their errors reach the caller; show low memory on one line."""
 
     def show(data: dict[str, Any], **_: Any) -> None:
         for line in data["lines"]:

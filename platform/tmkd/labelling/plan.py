@@ -80,12 +80,7 @@ def plan_labels(
         _clear(store for store in stores.values() if not store.is_legible)
     if relabel or any(store.identity is None for store in stores.values()):
         _try_loading(first, config, path)
-    pairs = sum(corpus.rows(split) for split in dict.fromkeys(split for split, _ in stores))
-    probing = None
-    if stores and corpus.task == "pair":  # the gate compares class probabilities
-        split = next(iter(stores))[0]
-        shard = corpus.shards(split)[0]
-        probing = Probing(workspace, corpus.name, split, corpus.split_fingerprint(split), shard, first, folder, pairs)
+    probing = _probing(workspace, corpus, list(dict.fromkeys(split for split, _ in stores)), first, folder)
 
     def bindings(bound: dict[str, Any] | None) -> _Bindings:
         choice = choose_host(config, bound, probing)
@@ -122,6 +117,15 @@ class _Bindings:
 def _clear(stores: Iterable[LabelStore]) -> None:
     for store in stores:
         store.clear()
+
+
+def _probing(workspace: Workspace, corpus: Corpus, splits: Sequence[str], teacher: str, folder: str) -> Probing | None:
+    """Return where runtimes are tried; None without labels to make, and for spans: the gate is for pairs."""
+    if not splits or corpus.task != "pair":
+        return None
+    split, pairs = splits[0], sum(corpus.rows(each) for each in splits)
+    shard = corpus.shards(split)[0]
+    return Probing(workspace, corpus.name, split, corpus.split_fingerprint(split), shard, teacher, folder, pairs)
 
 
 def _try_loading(teacher: str, config: TeacherConfig, folder: Path) -> None:

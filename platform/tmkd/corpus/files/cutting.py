@@ -1,4 +1,4 @@
-"""How the words of passages and questions are found for mining."""
+"""Words of passages and questions, cut for mining."""
 
 from __future__ import annotations
 

@@ -114,3 +114,16 @@ def test_the_last_post_is_on_the_bar_when_the_block_ends() -> None:
     with watch_progress("ends", "ends", 10, "rows") as bar:
         progress_poster("ends")(10, 10)
     assert bar.done == 10
+
+
+@LOCAL
+def test_the_bar_moves_on_the_next_cluster_of_the_same_process() -> None:
+    with watch_progress("first", "first", 10, "rows"):
+        pass
+    before = ray.get_runtime_context().get_job_id()
+    ray.shutdown()
+    connect()
+    assert ray.get_runtime_context().get_job_id() == before  # so the id alone does not tell them apart
+    with watch_progress("next", "next", 10, "rows") as bar:
+        progress_poster("next")(10, 10)
+    assert bar.done == 10

@@ -225,7 +225,7 @@ def progress_poster(task: str, part: str = "") -> Any:
     return lambda done, total: board.post.remote(task, done, total, part) and None
 
 
-_boards: dict[str, Any] = {}
+_boards: dict[tuple[str, str], Any] = {}
 
 
 def _job_board() -> Any:
@@ -233,9 +233,10 @@ def _job_board() -> Any:
 
     It lives beside the driver: elsewhere it would keep a node from ever being idle, or go with it.
     """
-    job = ray.get_runtime_context().get_job_id()
+    context = ray.get_runtime_context()
+    job = (context.get_node_id(), context.get_job_id())  # every local cluster's first job has the same id
     if job not in _boards:
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        here = NodeAffinitySchedulingStrategy(context.get_node_id(), soft=False)
         actor = ray.remote(num_cpus=0)(_Board)
         _boards[job] = actor.options(name=BOARD_NAME, get_if_exists=True, scheduling_strategy=here).remote()
     return _boards[job]

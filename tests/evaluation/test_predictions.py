@@ -38,6 +38,14 @@ def test_more_classes_are_a_list_and_labels_may_be_missing():
     assert table["student:pretrained:aggregate"].to_pylist()[0] == [0.25, 0.25, 0.5]
 
 
+def test_a_row_that_a_teacher_could_not_score_is_null():
+    gap = np.array([[0.25, 0.75], [np.nan, np.nan], [1.0, 0.0]])
+    three = np.array([[0.25, 0.25, 0.5], [np.nan] * 3, [0.5, 0.25, 0.25]])
+    table = predictions.build(IDS, QUESTIONS, None, {"teacher:a": gap, "teacher:b": three})
+    assert table["teacher:a"].to_pylist() == [0.75, None, 0.0]
+    assert table["teacher:b"].to_pylist() == [[0.25, 0.25, 0.5], None, [0.5, 0.25, 0.25]]
+
+
 @pytest.mark.parametrize(
     ("ids", "probabilities", "message"),
     [
@@ -45,6 +53,7 @@ def test_more_classes_are_a_list_and_labels_may_be_missing():
         (IDS, {"a": TWO * 3}, "a: probabilities do not sum to one"),
         (IDS, {"a": TWO[:2]}, "a: .*shape"),
         (IDS, {"a": TWO * np.nan}, "a: 3 rows"),
+        (IDS, {"a": TWO * [[1, np.nan]]}, "a: 3 rows"),
         (IDS, {"label": TWO}, "may not be called 'label'"),
     ],
 )

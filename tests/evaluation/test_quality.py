@@ -52,6 +52,11 @@ def test_rows_without_a_judgement_are_left_out():
     assert full.rows == 2
 
 
+def test_a_score_that_is_missing_counts_nowhere_if_its_row_is_not_judged():
+    labels, gap = np.array([1, UNJUDGED, 0]), pairs([0.4, np.nan, 0.6])
+    assert quality(labels, gap, ["a"] * 3) == quality(np.array([1, 0]), pairs([0.4, 0.6]), ["a"] * 2)
+
+
 def test_grades_change_ndcg_alone():
     labels, probabilities, questions = np.array([1, 1, 0]), pairs([0.9, 0.8, 0.1]), ["a"] * 3
     plain = quality(labels, probabilities, questions)

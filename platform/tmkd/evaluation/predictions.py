@@ -27,10 +27,11 @@ def build(ids: Integers, question_ids: Ids, labels: Integers | None, probabiliti
 
     Returns:
         Columns ``id`` int64, ``question_id`` string, ``label`` int32 (null where there is none), then a column a model:
-        for C = 2 the positive class's probability as float32, for more classes ``fixed_size_list<float32>[C]``.
+        for C = 2 the positive class's probability as float32, for more classes ``fixed_size_list<float32>[C]``; null
+        where the model has no score: a row of NaN, unless all rows are.
 
     Raises:
-        ValueError: if lengths differ, ids repeat, or probabilities are not finite or do not sum to one.
+        ValueError: if lengths differ, ids repeat, or probabilities of a row are partly not finite or do not sum to one.
     """
     rows = len(ids)
     if len(np.unique(ids)) != rows:
@@ -58,12 +59,16 @@ def publish(workspace: Workspace, run: str, table: pa.Table) -> str:
 
 
 def _column(model: str, values: Floats, rows: int) -> pa.Array:
+    missing = np.isnan(values.reshape(len(values), -1)).all(axis=1)
+    if missing.all():  # that is no model with gaps
+        missing = np.zeros(len(values), bool)
     try:
-        check(values, rows)
+        check(values[~missing], rows - int(missing.sum()))
     except ValueError as error:
         raise ValueError(f"{model}: {error}") from None
-    if np.abs(values.sum(axis=1, dtype=np.float64) - 1).max(initial=0.0) > SUM_TOLERANCE:
+    if np.abs(values[~missing].sum(axis=1, dtype=np.float64) - 1).max(initial=0.0) > SUM_TOLERANCE:
         raise ValueError(f"{model}: probabilities do not sum to one in every row; logits?")
     if values.shape[1] == 2:
-        return pa.array(values[:, 1].astype(np.float32))
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.astype(np.float32).ravel()), values.shape[1])
+        return pa.array(values[:, 1].astype(np.float32), mask=missing)
+    flat = pa.array(values.astype(np.float32).ravel())
+    return pa.FixedSizeListArray.from_arrays(flat, values.shape[1], mask=pa.array(missing))

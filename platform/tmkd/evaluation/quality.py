@@ -52,18 +52,20 @@ def quality(
 
     Args:
         labels: int[n], class indices, `UNJUDGED` where there is none.
-        probabilities: float[n, C].
+        probabilities: float[n, C]; they need not be finite in unjudged rows.
         question_ids: string[n].
         grades: float[n], gains for nDCG; the labels when None.
         ids: int64[n], the rows' ids, which order equal scores; their positions when None.
 
     Raises:
-        ValueError: if lengths differ, a probability is not finite or a label is not below C.
+        ValueError: if lengths differ, a judged row's probability is not finite or a label is not below C.
     """
-    check(probabilities, len(labels))
+    if len(probabilities) != len(labels):
+        raise ValueError(f"probabilities have the shape {probabilities.shape}, expected ({len(labels)}, C)")
     codes = question_codes(question_ids)
     judged = labels != UNJUDGED
     labels, probabilities, codes = labels[judged], probabilities[judged], codes[judged]
+    check(probabilities, len(labels))
     if len(labels) and not (labels.min() >= 0 and labels.max() < probabilities.shape[1]):
         raise ValueError(
             f"labels run from {labels.min()} to {labels.max()}, but there are {probabilities.shape[1]} classes"

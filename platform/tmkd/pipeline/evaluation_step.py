@@ -97,7 +97,8 @@ def _rows(split: Split, measured: Measured) -> list[tuple[ModelRow, FloatArray]]
 
 def _judge(split: Split, probabilities: FloatArray, ensemble: FloatArray) -> Quality | Agreement:
     if not split.judged:
-        return agreement(probabilities, ensemble, split.question_ids, split.ids)
+        rows = split.scored
+        return agreement(probabilities[rows], ensemble[rows], split.question_ids[rows], split.ids[rows])
     grades = split.grades if np.isfinite(split.grades[split.labels >= 0]).all() else None
     return quality(split.labels, probabilities, split.question_ids, grades, split.ids)
 

@@ -93,7 +93,8 @@ def split(labels, question_ids=None, teachers=None):
     question_ids = [f"q{row}" for row in rows] if question_ids is None else question_ids
     return Split(
         rows, np.array(question_ids, dtype=object), np.array(labels), np.full(len(labels), np.nan, np.float32),
-        teachers or {}, [1.0] * len(teachers or {}), [(f"question {row}", f"passage {row}") for row in rows],
+        teachers or {}, np.ones(len(labels), bool), [1.0] * len(teachers or {}),
+        [(f"question {row}", f"passage {row}") for row in rows],
     )  # fmt: skip
 
 

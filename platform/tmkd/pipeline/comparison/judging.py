@@ -202,7 +202,7 @@ def of_claims(cells: Mapping[str, Cell], usual: Cell) -> dict[str, str]:
 
 
 def _agreement(split: Split) -> dict[str, dict[str, float]]:
-    decisions = {name: probabilities.argmax(axis=1) for name, probabilities in split.teachers.items()}
+    decisions = {name: probabilities[split.scored].argmax(axis=1) for name, probabilities in split.teachers.items()}
     return {
         one: {other: float((decisions[one] == decisions[other]).mean()) for other in decisions} for one in decisions
     }

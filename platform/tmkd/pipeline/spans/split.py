@@ -12,6 +12,7 @@ from tmkd.corpus.config import CorpusConfig, PathsConfig
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.evaluation.span_answers import Readings
 from tmkd.pipeline.context import Context
+from tmkd.pipeline.left_out import scored_by_all
 from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
@@ -22,7 +23,9 @@ from tmkd.workspace import corpus_folder
 
 @dataclass(frozen=True)
 class SpanSplit:
-    """The questions that are judged, in order; those that no judge has spoken about are left out of the measures.
+    """The questions that are judged, in order.
+
+    Left out of the measures are those that no judge has spoken about, and those that a reader could not read.
 
     Attributes:
         title: how users are shown it.
@@ -32,6 +35,7 @@ class SpanSplit:
         questions, contexts: texts.
         references: legal answers; [] where there is none, None where nobody has judged.
         readers: teacher -> what its labels say.
+        scored: bool [n], whether every reader could read the context.
     """
 
     title: str
@@ -42,10 +46,11 @@ class SpanSplit:
     contexts: list[str]
     references: list[list[str] | None]
     readers: dict[str, Readings]
+    scored: npt.NDArray[np.bool_]
 
     @property
     def judged(self) -> list[int]:
-        return [row for row, known in enumerate(self.references) if known is not None]
+        return [row for row, known in enumerate(self.references) if known is not None and self.scored[row]]
 
     @property
     def keys(self) -> npt.NDArray[np.object_]:
@@ -78,7 +83,8 @@ def read_span_split(
     source_ids, questions, contexts = (texts[name].to_pylist() for name in ("source_id", "question", "context"))
     where = "/".join(part for part in (context.recipe.run_name, key) if part)
     title = f"{name} split of {corpus.name}"
-    return SpanSplit(title, where, variants, source_ids, questions, contexts, references, readers)
+    scored = scored_by_all(context, title, {teacher: ~np.isnan(said.null) for teacher, said in readers.items()})
+    return SpanSplit(title, where, variants, source_ids, questions, contexts, references, readers, scored)
 
 
 def _labels(context: Context, corpus: CorpusManifest, split: str, teacher: str) -> Readings:

@@ -166,10 +166,10 @@ def bare_loop(runtime: str, precision: str, is_sorted: bool = True) -> Callable[
         from tmkd.runtimes import base
         from tmkd.runtimes.host import Host
         from tmkd.runtimes.precision import set_threads
-        from tmkd.tasks.tokens import tokenize
         from tmkd.teachers.config import TeacherConfig
         from tmkd.teachers.folder import load_tokenizer
         from tmkd.teachers.kinds import teacher_class
+        from tmkd.text.tokens import tokenize
 
         set_threads(switches.threads)
         folder = model_folder(switches)

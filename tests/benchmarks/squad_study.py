@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 
 from tmkd.evaluation.intervals import Run, difference, mean, recovered_gap
 from tmkd.evaluation.paired_test import p_value
-from tmkd.tasks.span_scores import exact_match, f1
+from tmkd.text.span_scores import exact_match, f1
 
 ROOT = Path(__file__).resolve().parents[2]
 STUDENT = "student:finetuned:aggregate"

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from job_runner import Outcome, run, write_pairs
 
-from tmkd.tasks.span_scores import exact_match, f1
+from tmkd.text.span_scores import exact_match, f1
 
 READERS = {"reader_1e-4", "reader_2e-4"}
 STUDENT = "student:finetuned:aggregate"

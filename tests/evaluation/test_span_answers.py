@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from tmkd.evaluation.span_answers import Readings, mean_readings, question_word, span_quality, worst_of_variants
-from tmkd.tasks.span_logits import SpanLogits
-from tmkd.tasks.span_projection import Grid
+from tmkd.text.span_logits import SpanLogits
+from tmkd.text.span_projection import Grid
 
 CONTEXT = "in 1066 duke william won"
 WORDS = Grid(np.array([0, 3, 8, 13, 21]), np.array([2, 7, 12, 20, 24]))

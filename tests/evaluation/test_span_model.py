@@ -10,11 +10,11 @@ from tiny_teachers import bert_reader, sentence
 from tmkd.evaluation.span_answers import Readings
 from tmkd.evaluation.span_model import COLUMNS, span_model
 from tmkd.runtimes.host import Host
-from tmkd.tasks.span_projection import grids_of
-from tmkd.tasks.tokens import tokenize, tokenize_whole
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.span_reader import SpanReader
+from tmkd.text.span_projection import grids_of
+from tmkd.text.tokens import tokenize, tokenize_whole
 from tmkd.tracking import open_tracker
 from tmkd.workspace import Workspace
 

@@ -11,11 +11,11 @@ from tmkd.runtimes.fidelity import Fidelity
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.precision import has_fast_bf16
 from tmkd.soft_labels.store import LabelStore
-from tmkd.tasks.features import Ragged
-from tmkd.tasks.tokens import tokenize
 from tmkd.teachers.classifier import Classifier
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
+from tmkd.text.features import Ragged
+from tmkd.text.tokens import tokenize
 
 EXACT = Fidelity(0.0, 1.0)
 

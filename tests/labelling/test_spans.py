@@ -11,10 +11,10 @@ from tmkd.labelling.pipeline import label_corpus
 from tmkd.labelling.verify import verify
 from tmkd.runtimes.host import Host
 from tmkd.soft_labels.store import LabelStore
-from tmkd.tasks.tokens import tokenize, tokenize_whole
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.span_reader import SpanReader
+from tmkd.text.tokens import tokenize, tokenize_whole
 from tmkd.workspace import Workspace, corpus_folder
 
 OPTIONS = {"kind": "span_reader", "max_length": 48, "overlap": 8, "max_question_tokens": 16, "precision": "fp32"}

@@ -11,7 +11,7 @@ import tmkd  # noqa: F401  (makes transformers know the student)
 from tmkd.errors import UserError
 from tmkd.models.build import StudentShape, freeze_embeddings, student_from_base
 from tmkd.models.word_base import WordShape, make_word_base, read_vectors
-from tmkd.tasks.features import Template
+from tmkd.text.features import Template
 
 TEXTS = ["Where is the file?", "The file is here, in the folder.", "Is it? It is the FILE!"]
 SHAPE = WordShape(words=12, embedding_size=6, lstm_size=4, layers=2)

@@ -21,7 +21,7 @@ from tmkd.pipeline.spans.report import lines_of
 from tmkd.pipeline.spans.split import SpanSplit
 from tmkd.soft_labels.golden import golden_path
 from tmkd.soft_labels.store import LabelStore
-from tmkd.tasks.span_projection import Grid
+from tmkd.text.span_projection import Grid
 from tmkd.workspace import Workspace
 
 SHARD = "part-00000.parquet"

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from tmkd.runtimes.base import Runtime
-from tmkd.tasks.features import Features, Ragged, Template
+from tmkd.text.features import Features, Ragged, Template
 
 TEMPLATE = Template(parts=((1,), (2,)), types=None, pad_id=0)
 POISON = 9

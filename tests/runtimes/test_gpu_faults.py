@@ -12,7 +12,7 @@ from fake_devices import TEMPLATE, texts
 from tmkd.runtimes.base import Runtime
 from tmkd.runtimes.failures import DeviceError
 from tmkd.runtimes.torch_runtime import TorchRuntime
-from tmkd.tasks.features import Features
+from tmkd.text.features import Features
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no GPU")
 ROW_BYTES, ROOM_ROWS, ROWS = 16 * 2**20, 100, 512

@@ -10,9 +10,9 @@ from tmkd.errors import UserError
 from tmkd.models.loading import load_model
 from tmkd.runtimes.network import ClassScores
 from tmkd.runtimes.torch_runtime import TorchRuntime
-from tmkd.tasks.features import Features, Ragged, Template
-from tmkd.tasks.tokens import tokenize
 from tmkd.teachers.folder import load_tokenizer
+from tmkd.text.features import Features, Ragged, Template
+from tmkd.text.tokens import tokenize
 
 ROWS = 40
 POISON = "teacher"

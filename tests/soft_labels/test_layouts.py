@@ -6,8 +6,8 @@ import pytest
 from tmkd.errors import UserError
 from tmkd.soft_labels.layouts import pack, storable, unpack
 from tmkd.soft_labels.store import LabelStore
-from tmkd.tasks.attention_maps import AttentionMaps
-from tmkd.tasks.span_logits import SpanLogits
+from tmkd.text.attention_maps import AttentionMaps
+from tmkd.text.span_logits import SpanLogits
 from tmkd.workspace import Workspace
 
 SHARD = "part-00000.parquet"

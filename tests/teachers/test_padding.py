@@ -15,10 +15,10 @@ from tiny_teachers import WORDS, bert_classifier, sentence
 from tmkd.errors import UserError
 from tmkd.models.positions import readable_tokens
 from tmkd.runtimes.host import Host
-from tmkd.tasks.tokens import tokenize
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import teacher_class
+from tmkd.text.tokens import tokenize
 
 SPECIAL = ["<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>"]
 UNK, BOS, EOS, CLS, SEP, PAD = range(6)

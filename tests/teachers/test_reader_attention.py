@@ -8,10 +8,10 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer, DistilBer
 from tiny_teachers import bert_reader, sentence
 from tmkd.errors import UserError
 from tmkd.runtimes.host import Host
-from tmkd.tasks.tokens import tokenize, tokenize_whole
-from tmkd.tasks.windows import speakers, windows
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.reader_attention import AttentionConfig, ReaderAttention
+from tmkd.text.tokens import tokenize, tokenize_whole
+from tmkd.text.windows import speakers, windows
 
 LENGTH, OVERLAP, ASKED = 40, 12, 6
 

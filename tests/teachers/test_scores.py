@@ -17,10 +17,10 @@ from tiny_teachers import (
 )
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.precision import has_fast_bf16
-from tmkd.tasks.tokens import tokenize
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import teacher_class
+from tmkd.text.tokens import tokenize
 
 CLASSIFIERS = {
     "bert": lambda folder: bert_classifier(folder, num_labels=2),

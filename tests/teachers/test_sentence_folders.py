@@ -13,10 +13,10 @@ from test_scores import score
 from tiny_teachers import bert_base, bpe_tokenizer, sentence
 from tmkd.errors import UserError
 from tmkd.runtimes.host import Host
-from tmkd.tasks.tokens import tokenize
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import teacher_class
+from tmkd.text.tokens import tokenize
 
 library = pytest.importorskip("sentence_transformers")
 WIDTH = 32

@@ -8,11 +8,11 @@ from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 from tiny_teachers import bert_base, bert_reader, sentence
 from tmkd.errors import UserError
 from tmkd.runtimes.host import Host
-from tmkd.tasks.tokens import tokenize, tokenize_whole
-from tmkd.tasks.windows import speakers
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.span_reader import SpanReader
+from tmkd.text.tokens import tokenize, tokenize_whole
+from tmkd.text.windows import speakers
 
 LENGTH, OVERLAP = 40, 12
 LONG, SHORT = 150, 9  # words of a context

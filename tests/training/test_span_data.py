@@ -13,9 +13,9 @@ from tmkd.corpus.schema import SPAN_GOLDEN_SCHEMA, SPAN_SCHEMA
 from tmkd.errors import UserError
 from tmkd.soft_labels.golden import golden_path
 from tmkd.soft_labels.store import LabelStore
-from tmkd.tasks.attention_maps import AttentionMaps
-from tmkd.tasks.span_logits import SpanLogits
-from tmkd.tasks.tokens import TokenCache, vocabulary_fingerprint
+from tmkd.text.attention_maps import AttentionMaps
+from tmkd.text.span_logits import SpanLogits
+from tmkd.text.tokens import TokenCache, vocabulary_fingerprint
 from tmkd.training.config import Schedule
 from tmkd.training.learned import count_learned
 from tmkd.training.span_data import SpanRows

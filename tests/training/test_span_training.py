@@ -17,9 +17,9 @@ from tmkd.corpus.schema import SPAN_GOLDEN_SCHEMA, SPAN_SCHEMA
 from tmkd.models.build import StudentShape
 from tmkd.soft_labels.golden import golden_path
 from tmkd.soft_labels.store import LabelStore
-from tmkd.tasks.attention_maps import AttentionMaps
-from tmkd.tasks.span_logits import SpanLogits
-from tmkd.tasks.tokens import TokenCache, vocabulary_fingerprint
+from tmkd.text.attention_maps import AttentionMaps
+from tmkd.text.span_logits import SpanLogits
+from tmkd.text.tokens import TokenCache, vocabulary_fingerprint
 from tmkd.training.stage import Reading, Stage
 from tmkd.workspace import Workspace, corpus_folder, shard_name
 

@@ -24,10 +24,10 @@ from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import Network
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
 from tmkd.runtimes.torch_runtime import TorchRuntime
-from tmkd.tasks.features import Features, Ragged, Template
-from tmkd.tasks.tokens import TokenCache, tokenize
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.kinds import teacher_class
+from tmkd.text.features import Features, Ragged, Template
+from tmkd.text.tokens import TokenCache, tokenize
 from tmkd.workspace import Workspace
 
 FloatArray = npt.NDArray[np.float32]

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from tmkd.tasks.span_characters import are_without_blanks, character_exact_match, character_f1
-from tmkd.tasks.span_logits import SpanLogits
-from tmkd.tasks.span_mean import mean_logits
-from tmkd.tasks.span_projection import Grid, project
-from tmkd.tasks.span_scores import exact_match, f1
-from tmkd.tasks.span_search import best_spans
+from tmkd.text.span_characters import are_without_blanks, character_exact_match, character_f1
+from tmkd.text.span_logits import SpanLogits
+from tmkd.text.span_mean import mean_logits
+from tmkd.text.span_projection import Grid, project
+from tmkd.text.span_scores import exact_match, f1
+from tmkd.text.span_search import best_spans
 
 FloatArray = npt.NDArray[np.float32]
 TextScore = Callable[[str, Sequence[str]], float]
@@ -85,7 +85,7 @@ class SpanQuality:
     Attributes:
         exact: 1.0 or 0.0 a question, float64 [n].
         overlap: F1 a question, float64 [n].
-        characters: the same by characters (`tmkd.tasks.span_characters`), where answers are in scripts without blanks
+        characters: the same by characters (`tmkd.text.span_characters`), where answers are in scripts without blanks
             between words; else None.
     """
 

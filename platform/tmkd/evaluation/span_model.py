@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from tmkd.evaluation.span_answers import Readings
 from tmkd.runtimes.host import Host
-from tmkd.tasks.span_projection import grids_of
-from tmkd.tasks.tokens import CONTEXT, tokenize, tokenize_whole
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.span_reader import SpanReader
+from tmkd.text.span_projection import grids_of
+from tmkd.text.tokens import CONTEXT, tokenize, tokenize_whole
 from tmkd.tracking.folder_model import FolderModel
 
 if TYPE_CHECKING:

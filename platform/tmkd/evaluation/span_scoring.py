@@ -17,11 +17,11 @@ from tmkd.models.folders import fetch, local_folder
 from tmkd.placement import Placement
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
-from tmkd.tasks.span_projection import grids_of
-from tmkd.tasks.tokens import TokenCache, tokenize, tokenize_whole
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.span_reader import SpanReader
+from tmkd.text.span_projection import grids_of
+from tmkd.text.tokens import TokenCache, tokenize, tokenize_whole
 from tmkd.workspace import Workspace
 
 Pairs = Sequence[tuple[str, str]]

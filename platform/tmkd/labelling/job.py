@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from tmkd.runtimes.host import Host
 from tmkd.soft_labels.store import LabelStore
-from tmkd.tasks.text_view import WHOLE, TextView
 from tmkd.teachers.config import TeacherConfig
+from tmkd.text.text_view import WHOLE, TextView
 from tmkd.workspace import Workspace, corpus_folder
 
 

@@ -19,11 +19,11 @@ from tmkd.runtimes.fidelity import Fidelity, fidelity
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.onnx_export import available
 from tmkd.runtimes.precision import has_fast_bf16, set_threads
-from tmkd.tasks.features import Ragged
-from tmkd.tasks.tokens import TokenCache
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import teacher_class
+from tmkd.text.features import Ragged
+from tmkd.text.tokens import TokenCache
 from tmkd.workspace import Workspace
 
 log = logging.getLogger(__name__)

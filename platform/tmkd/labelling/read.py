@@ -13,8 +13,8 @@ from tmkd.cluster import setup_worker
 from tmkd.errors import UserError
 from tmkd.labelling.job import TEXT_COLUMN, Job, Row, view_column
 from tmkd.models.folders import local_folder
-from tmkd.tasks.tokens import TokenCache
 from tmkd.teachers.folder import load_tokenizer
+from tmkd.text.tokens import TokenCache
 
 
 def read_tokenise(row: Row, job: Job) -> Row:

@@ -15,9 +15,9 @@ from tmkd.models.folders import local_folder
 from tmkd.runtimes.failures import DeviceError, named_failures
 from tmkd.runtimes.precision import has_fast_bf16, resolve_device, set_threads
 from tmkd.soft_labels.layouts import Labels, pack
-from tmkd.tasks.features import Ragged
 from tmkd.teachers.base import Teacher
 from tmkd.teachers.kinds import teacher_class
+from tmkd.text.features import Ragged
 
 
 class Score:

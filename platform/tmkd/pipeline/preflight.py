@@ -14,13 +14,13 @@ from tmkd.models.cutting import layer_count
 from tmkd.models.folders import local_folder
 from tmkd.models.loading import load_config
 from tmkd.pipeline.recipe.recipe import Recipe
-from tmkd.tasks.features import Template
-from tmkd.tasks.tokens import vocabulary_fingerprint
 from tmkd.teachers.check import check_teacher, check_trainable
 from tmkd.teachers.classes import match_classes, unnamed
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import teacher_class
+from tmkd.text.features import Template
+from tmkd.text.tokens import vocabulary_fingerprint
 from tmkd.training.model import STUDENTS
 
 

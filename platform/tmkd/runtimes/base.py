@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 
 from tmkd.runtimes.row_pass import RowPass
 from tmkd.runtimes.scored import FloatArray, Progress, Scored, no_progress
-from tmkd.tasks.features import Features, IntArray, Ragged
+from tmkd.text.features import Features, IntArray, Ragged
 
 __all__ = ["FloatArray", "Progress", "Runtime", "Scored", "no_progress"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tmkd.runtimes.base import FloatArray, Runtime
 from tmkd.runtimes.batching import default_tokens
 from tmkd.runtimes.network import Network
-from tmkd.tasks.features import Features, IntArray
+from tmkd.text.features import Features, IntArray
 
 
 class OnnxRuntime(Runtime):

@@ -8,7 +8,7 @@ from tmkd.runtimes.base import Runtime
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import Network
 from tmkd.runtimes.torch_runtime import TorchRuntime
-from tmkd.tasks.features import Features
+from tmkd.text.features import Features
 
 
 def open_runtime(network: Network, features: Features, host: Host, key: str, batch_tokens: int | None) -> Runtime:

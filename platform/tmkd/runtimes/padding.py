@@ -14,7 +14,7 @@ from tmkd.models.json_files import reason
 from tmkd.runtimes.network import Network
 from tmkd.runtimes.row_pass import check_special_tokens
 from tmkd.runtimes.scored import FloatArray
-from tmkd.tasks.features import Features, IntArray, Ragged, Template
+from tmkd.text.features import Features, IntArray, Ragged, Template
 
 WORDS = (2, 7, 24)
 """Tokens of the texts that are tried."""

@@ -12,7 +12,7 @@ from tmkd.errors import UserError
 from tmkd.runtimes.batching import MAX_ROWS, halves, token_budget_batches
 from tmkd.runtimes.failures import DeviceError, Kind, kind_of, summary
 from tmkd.runtimes.scored import FloatArray, Progress, Scored
-from tmkd.tasks.features import IntArray, Ragged, Template
+from tmkd.text.features import IntArray, Ragged, Template
 
 if TYPE_CHECKING:
     from tmkd.runtimes.base import Runtime

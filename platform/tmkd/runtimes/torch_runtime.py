@@ -12,7 +12,7 @@ from tmkd.runtimes.batching import default_tokens
 from tmkd.runtimes.failures import named_failures
 from tmkd.runtimes.network import Network
 from tmkd.runtimes.precision import DTYPES
-from tmkd.tasks.features import Features, IntArray
+from tmkd.text.features import Features, IntArray
 
 LESS = "run fewer models on a device, set precision: bf16, or take a device with more memory"
 

@@ -26,7 +26,7 @@ from tmkd.runtimes.host import Host
 from tmkd.runtimes.onnx_export import available
 from tmkd.runtimes.opening import open_runtime
 from tmkd.runtimes.precision import has_fast_bf16, resolve_device, set_threads
-from tmkd.tasks.features import Features, Template
+from tmkd.text.features import Features, Template
 from tmkd.workspace import Workspace, fingerprint
 
 log = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tmkd.soft_labels.lists import flat, list_array
-from tmkd.tasks.attention_maps import AttentionMaps
+from tmkd.text.attention_maps import AttentionMaps
 
 COLUMN = "attention"
 

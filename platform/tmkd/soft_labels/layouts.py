@@ -14,8 +14,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tmkd.soft_labels import attention_layout, class_layout, span_layout
-from tmkd.tasks.attention_maps import AttentionMaps
-from tmkd.tasks.span_logits import SpanLogits
+from tmkd.text.attention_maps import AttentionMaps
+from tmkd.text.span_logits import SpanLogits
 
 FloatArray = npt.NDArray[np.float32]
 Labels = FloatArray | SpanLogits | AttentionMaps

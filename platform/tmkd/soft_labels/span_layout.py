@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tmkd.soft_labels.lists import flat, list_array
-from tmkd.tasks.span_logits import SpanLogits
+from tmkd.text.span_logits import SpanLogits
 
 Mask = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float32]

@@ -22,8 +22,8 @@ from tmkd.errors import UserError
 from tmkd.integrity import DamagedError
 from tmkd.sealed import publish_sealed, read_sealed
 from tmkd.soft_labels.layouts import Labels, from_columns, storable, to_columns
-from tmkd.tasks.attention_maps import AttentionMaps
-from tmkd.tasks.span_logits import SpanLogits
+from tmkd.text.attention_maps import AttentionMaps
+from tmkd.text.span_logits import SpanLogits
 from tmkd.workspace import HASH_SUFFIX, Workspace, fingerprint, labels_folder
 
 IntArray = npt.NDArray[np.int64]

@@ -19,11 +19,11 @@ from tmkd.runtimes.network import Network
 from tmkd.runtimes.onnx_export import onnx_version
 from tmkd.runtimes.opening import open_runtime
 from tmkd.runtimes.padding import ignores_padding
-from tmkd.tasks.features import Features, Ragged, Template
-from tmkd.tasks.text_view import WHOLE, TextView
-from tmkd.tasks.tokens import vocabulary_fingerprint
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import weights_fingerprint
+from tmkd.text.features import Features, Ragged, Template
+from tmkd.text.text_view import WHOLE, TextView
+from tmkd.text.tokens import vocabulary_fingerprint
 
 SCORER_VERSION = 2
 """Raised by hand whenever a change of this code changes scores: older labels are then refused."""

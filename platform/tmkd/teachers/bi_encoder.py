@@ -15,8 +15,6 @@ from tmkd.models.json_files import reason
 from tmkd.models.loading import encoder_class, load_config, load_model
 from tmkd.runtimes.base import FloatArray, Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
-from tmkd.tasks.features import IntArray, Ragged, Template
-from tmkd.tasks.text_view import TextView
 from tmkd.teachers.base import Card, Teacher, model_facts
 from tmkd.teachers.classifier import check_max_length
 from tmkd.teachers.config import TeacherConfig
@@ -24,6 +22,8 @@ from tmkd.teachers.embeddings import JOIN, Embeddings, similarity
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.sentence_folder import SentenceFolder, read_sentence_folder
 from tmkd.teachers.sentence_modules import module_facts
+from tmkd.text.features import IntArray, Ragged, Template
+from tmkd.text.text_view import TextView
 
 
 class BiEncoder(Teacher):

@@ -13,11 +13,11 @@ from tmkd.models.positions import readable_tokens
 from tmkd.runtimes.base import FloatArray, Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import ClassScores
-from tmkd.tasks.features import Ragged, Template
 from tmkd.teachers.base import Card, Teacher, model_facts
 from tmkd.teachers.classes import named_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
+from tmkd.text.features import Ragged, Template
 
 SHOWN_KEYS = 3
 

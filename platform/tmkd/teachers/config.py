@@ -10,9 +10,9 @@ from tmkd.config import Config
 from tmkd.errors import nearest
 from tmkd.paths import PathText
 from tmkd.placement import Placement
-from tmkd.tasks.patterns import compiled
-from tmkd.tasks.tokens import MAX_CACHED_TOKENS
 from tmkd.teachers.kinds import KINDS
+from tmkd.text.patterns import compiled
+from tmkd.text.tokens import MAX_CACHED_TOKENS
 
 MOST_ACTORS, MOST_GPUS, MOST_TOKENS = 100_000, 1000, 10**9
 """Bounds far beyond any use, below what overflows in Ray and NumPy."""

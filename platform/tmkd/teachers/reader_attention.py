@@ -20,15 +20,15 @@ from tmkd.objectives.attention_mse import question_attention
 from tmkd.runtimes.base import FloatArray, Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import Network, takes_types
-from tmkd.tasks.attention_maps import AttentionMaps
-from tmkd.tasks.features import Ragged, Template
-from tmkd.tasks.tokens import vocabulary_fingerprint
-from tmkd.tasks.windows import merge
 from tmkd.teachers.base import Card, Teacher
 from tmkd.teachers.classifier import check_max_length
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer, weights_fingerprint
 from tmkd.teachers.span_reader import check_windows, cut_windows, window_facts
+from tmkd.text.attention_maps import AttentionMaps
+from tmkd.text.features import Ragged, Template
+from tmkd.text.tokens import vocabulary_fingerprint
+from tmkd.text.windows import merge
 
 KIND = "reader_attention"
 

@@ -15,13 +15,13 @@ from tmkd.models.loading import load_model
 from tmkd.runtimes.base import FloatArray, Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.network import Network
-from tmkd.tasks.features import IntArray, Ragged, Template
-from tmkd.tasks.span_logits import SpanLogits
-from tmkd.tasks.windows import merge, windows
 from tmkd.teachers.base import Card, Teacher, model_facts
 from tmkd.teachers.classifier import check_max_length
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
+from tmkd.text.features import IntArray, Ragged, Template
+from tmkd.text.span_logits import SpanLogits
+from tmkd.text.windows import merge, windows
 
 MIN_ROOM = 8
 """Tokens of a context that a window must hold beside the longest question and what it shares with the last window."""

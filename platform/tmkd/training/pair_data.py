@@ -15,7 +15,7 @@ from tmkd.soft_labels.calibration import to_class_logits
 from tmkd.soft_labels.join import join_shard
 from tmkd.soft_labels.mean import mean_of_scored
 from tmkd.soft_labels.store import LabelStore
-from tmkd.tasks.features import Ragged
+from tmkd.text.features import Ragged
 from tmkd.training.order import Groups, RowRefs, group_numbers, whole_groups
 from tmkd.training.rows import MicroBatch, Rows, gather
 from tmkd.workspace import corpus_folder

@@ -15,8 +15,8 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from tmkd.objectives import SpanTargets, Targets
-from tmkd.tasks.features import Features, Ragged, Template
-from tmkd.tasks.tokens import TokenCache
+from tmkd.text.features import Features, Ragged, Template
+from tmkd.text.tokens import TokenCache
 from tmkd.training.order import Groups, RowRefs, worker_slice
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace

@@ -14,11 +14,11 @@ from tmkd.objectives.span_terms import ANSWER, ATTENTION, SpanTargets
 from tmkd.objectives.weighed import GOLDEN
 from tmkd.soft_labels.golden import golden_path, read_answers
 from tmkd.soft_labels.join import check_ids
-from tmkd.tasks.features import Ragged
-from tmkd.tasks.span_confusion import confusing_answer
-from tmkd.tasks.span_mean import mean_logits
-from tmkd.tasks.span_projection import Grid
-from tmkd.tasks.windows import window_around, windows
+from tmkd.text.features import Ragged
+from tmkd.text.span_confusion import confusing_answer
+from tmkd.text.span_mean import mean_logits
+from tmkd.text.span_projection import Grid
+from tmkd.text.windows import window_around, windows
 from tmkd.training.learned import signals_of
 from tmkd.training.order import RowRefs
 from tmkd.training.rows import MicroBatch, Rows, gather

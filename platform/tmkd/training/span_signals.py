@@ -10,11 +10,11 @@ import numpy.typing as npt
 from tmkd.errors import UserError
 from tmkd.soft_labels.join import check_ids
 from tmkd.soft_labels.store import LabelStore
-from tmkd.tasks.attention_maps import AttentionMaps
-from tmkd.tasks.features import Ragged
-from tmkd.tasks.span_logits import SpanLogits
-from tmkd.tasks.span_projection import Grid, project
-from tmkd.tasks.tokens import read_grids
+from tmkd.text.attention_maps import AttentionMaps
+from tmkd.text.features import Ragged
+from tmkd.text.span_logits import SpanLogits
+from tmkd.text.span_projection import Grid, project
+from tmkd.text.tokens import read_grids
 from tmkd.training.stage import Stage
 from tmkd.workspace import Workspace
 

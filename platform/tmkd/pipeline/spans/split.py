@@ -16,8 +16,8 @@ from tmkd.pipeline.left_out import scored_by_all
 from tmkd.pipeline.recipe.recipe import Recipe
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
-from tmkd.tasks.span_projection import grids_of
-from tmkd.tasks.tokens import read_grids
+from tmkd.text.span_projection import grids_of
+from tmkd.text.tokens import read_grids
 from tmkd.workspace import corpus_folder
 
 

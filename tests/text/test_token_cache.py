@@ -4,8 +4,8 @@ import numpy as np
 import pyarrow as pa
 
 from tiny_teachers import bert_tokenizer, bpe_tokenizer, write_corpus
-from tmkd.tasks.text_view import TextView
-from tmkd.tasks.tokens import TokenCache, tokenize
+from tmkd.text.text_view import TextView
+from tmkd.text.tokens import TokenCache, tokenize
 from tmkd.workspace import Workspace
 
 

@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from tmkd.tasks.span_scores import exact_match, f1, normalize_answer
+from tmkd.text.span_scores import exact_match, f1, normalize_answer
 
 
 @pytest.mark.parametrize(

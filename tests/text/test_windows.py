@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from tmkd.tasks.windows import merge, speakers, windows
+from tmkd.text.windows import merge, speakers, windows
 
 
 @pytest.mark.parametrize("tokens", [0, 1, 5, 6, 7, 10, 11, 200])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tmkd.errors import UserError
-from tmkd.tasks import patterns
-from tmkd.tasks.patterns import compiled, view
+from tmkd.text import patterns
+from tmkd.text.patterns import compiled, view
 
 
 def test_a_view_is_group_1_or_all_where_the_pattern_does_not_match() -> None:

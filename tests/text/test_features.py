@@ -5,9 +5,9 @@ import pytest
 
 from tiny_teachers import bert_tokenizer, bpe_tokenizer, sentence
 from tmkd.errors import UserError
-from tmkd.tasks.features import Features, Template
-from tmkd.tasks.patterns import view
-from tmkd.tasks.tokens import tokenize
+from tmkd.text.features import Features, Template
+from tmkd.text.patterns import view
+from tmkd.text.tokens import tokenize
 
 
 def tokenizers():

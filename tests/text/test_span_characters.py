@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 
-from tmkd.tasks.span_characters import (
+from tmkd.text.span_characters import (
     are_without_blanks,
     character_exact_match,
     character_f1,
@@ -18,7 +18,7 @@ from tmkd.tasks.span_characters import (
     has_no_blanks,
     shares_nothing,
 )
-from tmkd.tasks.span_scores import exact_match, f1
+from tmkd.text.span_scores import exact_match, f1
 
 PUNCTUATION = {chr(i) for i in range(sys.maxunicode) if unicodedata.category(chr(i))[0] == "P"} | {*string.punctuation}
 

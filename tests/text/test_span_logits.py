@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from tmkd.tasks.span_logits import SpanLogits
+from tmkd.text.span_logits import SpanLogits
 
 
 def three() -> SpanLogits:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tiny_teachers import bert_tokenizer, bpe_tokenizer
-from tmkd.tasks.span_projection import Grid, project
+from tmkd.text.span_projection import Grid, project
 
 CONTEXT = "the  quick brown fox, (1987) Straße Zürich \U0001f600 unbelievable  end"
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tmkd.tasks.span_confusion import confusing_answer
-from tmkd.tasks.span_projection import Grid
+from tmkd.text.span_confusion import confusing_answer
+from tmkd.text.span_projection import Grid
 
 CONTEXT = "the red fox saw a blue bird and the old fox"
 WORDS = CONTEXT.split()

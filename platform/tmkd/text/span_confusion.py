@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tmkd.tasks.span_characters import shares_nothing
-from tmkd.tasks.span_projection import Grid
-from tmkd.tasks.span_search import best_spans
+from tmkd.text.span_characters import shares_nothing
+from tmkd.text.span_projection import Grid
+from tmkd.text.span_search import best_spans
 
 MAX_ANSWER_TOKENS = 30
 

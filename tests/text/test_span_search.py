@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tmkd.tasks.span_search import best_spans
+from tmkd.text.span_search import best_spans
 
 
 def every_span(start: np.ndarray, end: np.ndarray, longest: int) -> list[tuple[float, int, int]]:

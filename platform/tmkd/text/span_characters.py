@@ -12,7 +12,7 @@ import string
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from tmkd.tasks.span_scores import f1, overlap
+from tmkd.text.span_scores import f1, overlap
 
 SHARE = 0.1
 """Share of the answers in such scripts from which on the character scores are shown."""

@@ -16,8 +16,8 @@ from transformers import PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
 from tmkd.integrity import DamagedError
-from tmkd.tasks.features import Ragged
-from tmkd.tasks.text_view import WHOLE, TextView
+from tmkd.text.features import Ragged
+from tmkd.text.text_view import WHOLE, TextView
 from tmkd.workspace import Workspace, corpus_folder, fingerprint
 
 MAX_CACHED_TOKENS = 512

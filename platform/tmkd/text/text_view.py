@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tmkd.tasks.patterns import view
+from tmkd.text.patterns import view
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,0 @@
-"""What is asked of a model: the columns of an example, its features and its metrics."""

@@ -1,0 +1,1 @@
+"""Text as models read it: tokens, characters, windows, offsets, and spans in them."""

@@ -3,7 +3,7 @@
 import sys
 
 import _checkout  # noqa: F401 - the tmkd beside it
-from tmkd.pipeline import jobs
+from tmkd.app import jobs
 
 if __name__ == "__main__":
     sys.exit(jobs.tmkd_search())

@@ -61,7 +61,7 @@ def prepare(switches: argparse.Namespace) -> None:
 
     from tmkd.corpus.build import prepare_corpus
     from tmkd.models.folders import local_folder
-    from tmkd.pipeline.recipe.files import load
+    from tmkd.recipe.files import load
     from tmkd.workspace import Workspace
 
     recipe = load(switches.recipe, source(switches))

@@ -28,7 +28,7 @@ from tmkd.evaluation.comparison import Comparison, Judged
 from tmkd.evaluation.quality import correct
 from tmkd.evaluation.scoring import Task, measure
 from tmkd.models.student_config import AGGREGATE
-from tmkd.pipeline.recipe.files import load
+from tmkd.recipe.files import load
 from tmkd.workspace import Workspace
 
 ROOT = Path(__file__).resolve().parents[2]

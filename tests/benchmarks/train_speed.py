@@ -72,7 +72,7 @@ def in_a_process(name: str, switches: argparse.Namespace) -> float:
 def prepare(switches: argparse.Namespace) -> None:
     """Make the corpus, and labels of teachers that were never asked."""
     from tmkd.corpus.build import prepare_corpus
-    from tmkd.pipeline.recipe.files import load
+    from tmkd.recipe.files import load
     from tmkd.soft_labels.store import LabelStore
     from tmkd.workspace import Workspace, corpus_folder
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from tmkd.pipeline import jobs
+from tmkd.app import jobs
 
 WORDS = [
     *("open", "read", "write", "file", "table", "column", "index", "frame", "array", "matrix"),

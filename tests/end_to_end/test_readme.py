@@ -14,9 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from tiny_teachers import student_classifier, write_corpus
-from tmkd.pipeline.cli import overrides_from
-from tmkd.pipeline.jobs import COMPARE_SHORTHAND, SEARCH_SHORTHAND
-from tmkd.pipeline.recipe.files import load
+from tmkd.app.cli import overrides_from
+from tmkd.app.jobs import COMPARE_SHORTHAND, SEARCH_SHORTHAND
+from tmkd.recipe.files import load
 from tmkd.soft_labels.store import LabelStore
 from tmkd.workspace import Workspace
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from job_runner import run, write_pairs
 
-from tmkd.pipeline.comparison.cells import cell_recipes, cells
-from tmkd.pipeline.preflight import check_models
-from tmkd.pipeline.recipe.files import load, shipped
+from tmkd.recipe.files import load, shipped
+from tmkd.steps.preflight import check_models
+from tmkd.studies.comparison.cells import cell_recipes, cells
 
 RUN_ELSEWHERE = {
     "docs": "test_docs_recipe.py",

@@ -9,7 +9,7 @@ import pytest
 from tiny_teachers import bert_classifier
 from tmkd.config import parse
 from tmkd.errors import UserError
-from tmkd.pipeline.recipe.teacher import TeacherEntry
+from tmkd.recipe.teacher import TeacherEntry
 from tmkd.teachers.classes import last_is_negative, match_classes, named_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer

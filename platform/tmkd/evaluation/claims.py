@@ -17,7 +17,7 @@ class Claim:
     """One row of the paper is better than another.
 
     Attributes:
-        better, worse: what is compared, named as by `tmkd.pipeline.comparison.cells.Cell.name`; the encoder is usual.
+        better, worse: what is compared, named as by `tmkd.studies.comparison.cells.Cell.name`; the encoder is usual.
         source: table or figure of the paper.
         figures: accuracy of both there on DeepQA in per cent, with BERT-3 or the Bi-LSTM; None where it gives none.
     """

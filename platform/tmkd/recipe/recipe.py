@@ -1,0 +1,188 @@
+"""The recipe: one YAML file that composes the configs of all rooms, checked as a whole before anything loads."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from pydantic import Field, field_validator, model_validator
+
+from tmkd.config import Config
+from tmkd.corpus.config import CorpusConfig
+from tmkd.errors import nearest
+from tmkd.objectives import SOFT_OBJECTIVES
+from tmkd.paths import check_name_length
+from tmkd.recipe.compare import CompareRecipe
+from tmkd.recipe.evaluation import EvaluationRecipe
+from tmkd.recipe.regimes import Regime, has_groups, with_regime
+from tmkd.recipe.search import SearchRecipe
+from tmkd.recipe.student import BaselineRecipe, FinetuneRecipe, PretrainRecipe, ReadingRecipe, StudentRecipe
+from tmkd.recipe.teacher import LabellingRecipe, TeacherEntry
+from tmkd.teachers.config import TeacherConfig
+from tmkd.teachers.kinds import TASKS, kinds_for
+from tmkd.training.config import EngineConfig
+
+RESERVED = ("golden", "baseline", "ensemble", "pretrained", "finetuned", "attention", "each", "mean", "best")
+"""Names that other models have, and words that stand where a teacher's name may stand."""
+
+
+class Recipe(Config):
+    """Everything one run needs."""
+
+    name: str = Field(description="of the recipe (its file's name): the run and the MLflow experiment are called so")
+    run: str | None = Field(None, description="name of the run below students/ and reports/; null = name")
+    seed: int = Field(0, ge=0, le=2**31, description="of every training; the corpus has its own")
+    corpus: CorpusConfig = Field(CorpusConfig(), description="where text comes from")
+    teachers: dict[str, TeacherEntry] = Field(description="models that know, by name", min_length=1)
+    labelling: LabellingRecipe = Field(
+        LabellingRecipe(), description="what --plan reckons with, and when labelling stops"
+    )
+    student: StudentRecipe = Field(StudentRecipe(), description="what learns")
+    pretrain: PretrainRecipe = Field(PretrainRecipe(), description="stage 1")
+    finetune: FinetuneRecipe = Field(FinetuneRecipe(), description="stage 2")
+    regime: Regime | None = Field(
+        None,
+        description="one of the paper's comparisons, whose values replace those of the recipe: "
+        "pretrain.enabled, student.soft_headers, finetune.steps_of_both, and finetune.alpha of golden",
+    )
+    compare: CompareRecipe = Field(CompareRecipe(), description="what jobs/compare.py trains and tests")
+    search: SearchRecipe = Field(SearchRecipe(), description="what jobs/tmkd_search.py tries and picks")
+    baseline: BaselineRecipe = Field(BaselineRecipe(), description="what distillation must beat")
+    reading: ReadingRecipe = Field(ReadingRecipe(), description="span corpora")
+    training: EngineConfig = Field(EngineConfig(), description="workers, precision, checkpoints")
+    evaluation: EvaluationRecipe = Field(EvaluationRecipe(), description="what is measured")
+
+    @property
+    def run_name(self) -> str:
+        return self.run or self.name
+
+    @model_validator(mode="before")
+    @classmethod
+    def _regime_decides(cls, tree: Any) -> Any:
+        regime = tree.get("regime") if isinstance(tree, dict) else None
+        if regime not in get_args(Regime) or not has_groups(tree):  # the fields' own checks say what is wrong
+            return tree
+        return with_regime(tree, str(regime))
+
+    @field_validator("name", "run")
+    @classmethod
+    def _is_a_folder_name(cls, value: str | None) -> str | None:
+        check_name_length(value or "")
+        if value is not None and (not value or not value.replace("-", "").replace("_", "").replace(".", "").isalnum()):
+            raise ValueError(f"{value!r} must be letters, digits, '-', '_' and '.', as folders are called so")
+        return value
+
+    @field_validator("teachers")
+    @classmethod
+    def _are_folder_names(cls, value: dict[str, TeacherEntry]) -> dict[str, TeacherEntry]:
+        for name in value:
+            check_name_length(name)
+            if name in RESERVED or not name.replace("-", "").replace("_", "").isalnum():
+                raise ValueError(
+                    f"teacher name {name!r} must be letters, digits, '-' and '_', and none of {', '.join(RESERVED)}"
+                )
+        return value
+
+    @model_validator(mode="after")
+    def _warm_ups_exist(self) -> Recipe:
+        for name, teacher in self.teachers.items():
+            warm_up = teacher.train.warm_up if teacher.train else None
+            for other in warm_up.teachers if warm_up else []:
+                if other not in self.teachers or other == name:
+                    legal = sorted(set(self.teachers) - {name})
+                    raise ValueError(
+                        f"teachers.{name}.train.warm_up.teachers: no other teacher {other!r}"
+                        f"{nearest(other, legal)}; there are {', '.join(legal) or 'none'}"
+                    )
+                other_training = self.teachers[other].train
+                if other_training is not None and other_training.warm_up is not None:
+                    raise ValueError(f"teachers.{name}.train.warm_up.teachers: {other!r} has a warm_up itself")
+        return self
+
+    @model_validator(mode="after")
+    def _teachers_are_for_the_task(self) -> Recipe:
+        task = self.corpus.task
+        for name, teacher in self.teachers.items():
+            if TASKS[teacher.kind] != task:
+                raise ValueError(
+                    f"teachers.{name}.kind: {teacher.kind} is for corpora of task {TASKS[teacher.kind]}, but "
+                    f"corpus.task is {task}; right would be {' or '.join(kinds_for(task))}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _keys_of_spans_stand_with_spans(self) -> Recipe:
+        for key in ("answer", "attention"):
+            if self.corpus.task == "pair" and getattr(self.finetune, key):
+                raise ValueError(f"finetune.{key} is for spans, but corpus.task is pair; drop it")
+        if self.corpus.task == "pair" and self.evaluation.also:
+            raise ValueError("evaluation.also is for spans so far, but corpus.task is pair; drop it")
+        return self
+
+    @model_validator(mode="after")
+    def _readers_vote_alike(self) -> Recipe:
+        weighed = [name for name, teacher in self.teachers.items() if teacher.weight != 1]
+        if self.corpus.task == "span" and weighed:
+            raise ValueError(
+                f"teachers.{weighed[0]}.weight is for teachers of pairs so far: readers count alike; to leave one out, "
+                f"--teachers.{weighed[0]} null"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _stages_go_together(self) -> Recipe:
+        if self.finetune.attention_first and not self.finetune.attention:
+            raise ValueError("finetune.attention_first: give finetune.attention a weight, or there is nothing to learn")
+        if self.pretrain.enabled and (self.finetune.starts_from or self.finetune.steps_of_both):
+            key = "starts_from" if self.finetune.starts_from else "steps_of_both"
+            raise ValueError(
+                f"finetune.{key} is for students without a stage 1 of their own; set pretrain.enabled to false"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _objectives_fit_the_corpus(self) -> Recipe:
+        for stage in ("pretrain", "finetune"):
+            asked: PretrainRecipe | FinetuneRecipe = getattr(self, stage)
+            if self.corpus.task == "span" and asked.objective != "mse":
+                raise ValueError(
+                    f"{stage}.objective: {asked.objective} is for pairs, but corpus.task is span; drop it: spans are "
+                    "distilled by their start and end probabilities at reading.temperature"
+                )
+            if SOFT_OBJECTIVES[asked.objective].compares and len(self.corpus.classes) != 2:
+                raise ValueError(
+                    f"{stage}.objective: {asked.objective} compares candidates by the odds of two classes, but "
+                    f"corpus.classes has {len(self.corpus.classes)}; right would be mse or kl"
+                )
+            if asked.temperature != 1 and asked.objective != "kl":
+                raise ValueError(f"{stage}.temperature: only the objective kl has one, but it is {asked.objective}")
+        return self
+
+    @model_validator(mode="after")
+    def _soft_headers_have_teachers(self) -> Recipe:
+        asked, legal = self.student.soft_headers, ["each", "mean", "best", *self.teachers]
+        if asked not in legal:
+            raise ValueError(f"student.soft_headers: {asked!r} is none of {', '.join(legal)}{nearest(asked, legal)}")
+        if self.student.kind == "bi_lstm" and self.corpus.task == "span":
+            raise ValueError("student.kind: bi_lstm is for pairs so far, but corpus.task is span")
+        if asked == "best" and self.corpus.task == "span":
+            raise ValueError("student.soft_headers: best is for pairs so far; name the reader instead")
+        learned = [asked] if asked in self.teachers else list(self.teachers)
+        if not sum(self.teachers[name].weight for name in learned):
+            raise ValueError(f"teachers.*.weight: {' and '.join(learned)} weigh nothing; give one of them a weight")
+        return self
+
+    @property
+    def student_seed(self) -> int:
+        """The seed of the student's own stages."""
+        return self.seed if self.student.seed is None else self.student.seed
+
+    def student_reader(self) -> TeacherConfig:
+        """Return how a finished span student reads."""
+        return TeacherConfig(
+            kind="span_reader", model="student", max_length=self.student.max_length, overlap=self.reading.overlap,
+            max_question_tokens=self.reading.max_question_tokens, precision=self.training.precision,
+        )  # fmt: skip
+
+    def in_order(self) -> list[str]:
+        """Return the teachers' names, those that others learn from first."""
+        return sorted(self.teachers, key=lambda name: bool((t := self.teachers[name].train) and t.warm_up))

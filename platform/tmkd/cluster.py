@@ -25,6 +25,7 @@ from tmkd.cluster_errors import explain
 from tmkd.cluster_quiet import LEVEL, quiet_reports, without_announcement
 from tmkd.console import Bar, progress_bar, quiet_libraries
 from tmkd.errors import UserError
+from tmkd.plugins import PASSED_ON, load_passed_on, plugin_folders
 from tmkd.scratch import use_scratch
 from tmkd.user_folders import cache_folder, socket_root
 from tmkd.yaml_nodes import compose
@@ -81,7 +82,8 @@ def _bind_as_marked() -> None:
 
 def _options(verbose: bool) -> dict[str, Any]:
     """Return what Ray is told at the start; a machine's own cluster is also told through the environment."""
-    passed_on = {name: os.environ[name] for name in ("TMKD_VERBOSE", "DS_ACCELERATOR") if os.environ.get(name)}
+    names = ("TMKD_VERBOSE", "DS_ACCELERATOR", PASSED_ON)
+    passed_on = {name: os.environ[name] for name in names if os.environ.get(name)}
     options: dict[str, Any] = {
         "log_to_driver": verbose,
         "logging_level": "INFO" if verbose else "ERROR",
@@ -89,7 +91,7 @@ def _options(verbose: bool) -> dict[str, Any]:
     }
     if (os.environ.get("RAY_ADDRESS") or LOCAL) != LOCAL:
         if not os.environ.get(LOOPBACK):
-            options["runtime_env"]["py_modules"] = [str(Path(__file__).resolve().parent)]
+            options["runtime_env"]["py_modules"] = [str(Path(__file__).resolve().parent), *plugin_folders()]
         return options
     _use_own_token()
     cores = max(2, usable_cores())
@@ -113,9 +115,10 @@ def usable_cores() -> int:
 
 
 def setup_worker() -> None:
-    """Silence the libraries in a Ray worker as the driver asked (``--verbose`` or not); keep its files together."""
+    """Make a Ray worker like its driver: libraries silent or not (``--verbose``), files together, plugins imported."""
     use_scratch(is_worker=True)
     quiet_libraries(os.environ.get("TMKD_VERBOSE") == "1")
+    load_passed_on()
 
 
 def cluster_size() -> tuple[float, float]:

@@ -16,6 +16,7 @@ from tmkd.app.signals import ending_on_signals
 from tmkd.config import apply_overrides, parse
 from tmkd.console import note, quiet_libraries
 from tmkd.errors import UserError, nearest, shortened
+from tmkd.plugins import load_plugins
 from tmkd.recipe.files import read, with_overrides
 from tmkd.recipe.recipe import Recipe
 from tmkd.scratch import use_scratch
@@ -25,7 +26,7 @@ from tmkd.user_folders import prepare_home
 Step = Callable[[Any], dict[str, Any]]
 Next = str | Callable[[Recipe], str] | None
 """What the user would run after a job, or what tells it of a recipe."""
-SWITCHES = ("recipe", "workspace", "fixture", "json", "verbose", "help", "remake", "relabel")
+SWITCHES = ("recipe", "workspace", "fixture", "json", "verbose", "plugins", "help", "remake", "relabel")
 REMAKE = {"remake": "make the corpus again although one is there (its sources have changed)"}
 RELABEL = {"relabel": "make stale soft labels (and what they hang on) again, at their cost"}
 
@@ -59,6 +60,7 @@ def main(
     def work() -> dict[str, Any] | None:
         _check_words(words)
         switches, rest = made.parse_known_args(words)
+        load_plugins(switches.plugins.split(","))
         if switches.help:
             _show_help(made)
             return None
@@ -169,5 +171,6 @@ def _with_switches(command: str, switches: Any, overrides: dict[str, str]) -> st
     words += [f"--recipe {shlex.quote(switches.recipe)}"] if switches.recipe != "docs" else []
     words += [f"--workspace {shlex.quote(switches.workspace)}"] if switches.workspace != "workspace" else []
     words += ["--fixture"] if switches.fixture else []
+    words += [f"--plugins {shlex.quote(switches.plugins)}"] if switches.plugins else []
     words += [f"--{name} {shlex.quote(value)}" for name, value in overrides.items()]
     return " ".join(words)

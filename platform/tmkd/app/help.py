@@ -44,6 +44,9 @@ def parser(
     )
     made.add_argument("--json", action="store_true", help="print the result as one JSON line, last on stdout")
     made.add_argument("--verbose", action="store_true", help="let Ray, transformers and DeepSpeed speak")
+    made.add_argument(
+        "--plugins", default="", metavar="MODULE,…", help="modules with losses, kinds or tasks of your own"
+    )
     for name, meaning in switches.items():
         made.add_argument(f"--{name}", action="store_true", help=meaning)
     for name, field in (shorthand or {}).items():

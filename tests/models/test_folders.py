@@ -6,8 +6,8 @@ from s3_server import s3_bucket
 from tiny_teachers import bert_base, bert_classifier
 from tmkd.errors import UserError
 from tmkd.models.base_check import check_base
+from tmkd.models.config_file import load_config
 from tmkd.models.folders import everywhere, local_folder, publish, read_config
-from tmkd.models.loading import load_config
 from tmkd.teachers.folder import load_tokenizer
 from tmkd.workspace import Workspace, folder_fingerprint
 

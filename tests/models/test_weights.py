@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 
 from tiny_teachers import bert_classifier
 from tmkd.errors import UserError
+from tmkd.models.config_file import load_config
 from tmkd.models.folders import local_folder
-from tmkd.models.loading import load_config
 from tmkd.models.weights import INDEX, SINGLE
 from tmkd.runtimes.host import Host
 from tmkd.teachers.config import TeacherConfig

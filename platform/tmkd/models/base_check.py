@@ -9,11 +9,12 @@ from transformers import AutoModel
 
 from tmkd.errors import UserError
 from tmkd.models.build import cut_config, load_encoder
+from tmkd.models.config_file import load_config
 from tmkd.models.cutting import layer_count
 from tmkd.models.dry_run import dry_run
 from tmkd.models.headed import Student
 from tmkd.models.json_files import reason
-from tmkd.models.loading import encoder_class, load_config
+from tmkd.models.loading import encoder_class
 from tmkd.models.positions import readable_tokens
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN, StudentConfig

@@ -11,10 +11,11 @@ import torch
 from transformers import AutoModel, PreTrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
+from tmkd.models.config_file import load_config
 from tmkd.models.cutting import cut_layers, layer_count
 from tmkd.models.headed import Student
 from tmkd.models.inherited_classes import column_order, reordered
-from tmkd.models.loading import load_config, load_model
+from tmkd.models.loading import load_model
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN, Pooling, StudentConfig
 

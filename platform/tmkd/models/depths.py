@@ -13,9 +13,10 @@ import torch
 from transformers import AutoModel
 
 from tmkd.errors import UserError
+from tmkd.models.config_file import load_config
 from tmkd.models.cutting import cut_layers
 from tmkd.models.headed import Student
-from tmkd.models.loading import load_config, load_model
+from tmkd.models.loading import load_model
 from tmkd.models.student_config import StudentConfig, at_depth, depth_of, without_depth
 
 TOKENS = 8

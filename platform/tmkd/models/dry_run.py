@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch.overrides import TorchFunctionMode
 
+from tmkd.models.config_file import quiet_loading
 from tmkd.models.headed import Student
 from tmkd.models.json_files import reason
-from tmkd.models.loading import quiet_loading
 
 TOKENS = 2
 DECIDED = {torch.Tensor.__bool__: True, torch.Tensor.__int__: 1, torch.Tensor.__index__: 1, torch.Tensor.__float__: 1.0}

@@ -7,12 +7,15 @@ its fingerprint covers all of them.
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safetensors import SafetensorError, safe_open
-from torch import nn
 
 from tmkd.errors import UserError
 from tmkd.models.json_files import kind_of, read_object, reason
+
+if TYPE_CHECKING:  # processes that only tokenise start without torch
+    from torch import nn
 
 SINGLE, INDEX = "model.safetensors", "model.safetensors.index.json"
 WEIGHTS = (SINGLE, INDEX)

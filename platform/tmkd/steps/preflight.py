@@ -10,9 +10,9 @@ from transformers import PreTrainedTokenizerBase
 from tmkd.console import heading, warn
 from tmkd.errors import UserError
 from tmkd.models.base_check import check_base
+from tmkd.models.config_file import load_config
 from tmkd.models.cutting import layer_count
 from tmkd.models.folders import local_folder
-from tmkd.models.loading import load_config
 from tmkd.recipe.recipe import Recipe
 from tmkd.teachers.check import check_teacher, check_trainable
 from tmkd.teachers.classes import match_classes, unnamed

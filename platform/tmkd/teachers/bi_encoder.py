@@ -11,8 +11,9 @@ import numpy as np
 from transformers import PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
+from tmkd.models.config_file import load_config
 from tmkd.models.json_files import reason
-from tmkd.models.loading import encoder_class, load_config, load_model
+from tmkd.models.loading import encoder_class, load_model
 from tmkd.runtimes.base import FloatArray, Progress, Scored, no_progress
 from tmkd.runtimes.host import Host
 from tmkd.teachers.base import Card, Teacher, model_facts

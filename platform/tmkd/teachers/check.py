@@ -8,9 +8,10 @@ from typing import Any
 from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification, PreTrainedConfig
 
 from tmkd.errors import UserError
+from tmkd.models.config_file import load_config
 from tmkd.models.dry_run import dry_run
 from tmkd.models.json_files import reason
-from tmkd.models.loading import encoder_class, load_config
+from tmkd.models.loading import encoder_class
 from tmkd.models.positions import readable_tokens
 from tmkd.models.student_config import StudentConfig
 from tmkd.models.weights import fits, weight_shapes

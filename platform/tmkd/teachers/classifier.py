@@ -8,7 +8,8 @@ from typing import Any
 from transformers import AutoModelForSequenceClassification, PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
-from tmkd.models.loading import load_config, load_model, raw_label2id
+from tmkd.models.config_file import load_config, raw_label2id
+from tmkd.models.loading import load_model
 from tmkd.models.positions import readable_tokens
 from tmkd.runtimes.base import FloatArray, Progress, Scored, no_progress
 from tmkd.runtimes.host import Host

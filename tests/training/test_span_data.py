@@ -19,7 +19,8 @@ from tmkd.text.tokens import TokenCache, vocabulary_fingerprint
 from tmkd.training.config import Schedule
 from tmkd.training.learned import count_learned
 from tmkd.training.span_data import SpanRows
-from tmkd.training.stage import Reading, Signal, Stage
+from tmkd.training.stage import StageSpec
+from tmkd.training.stage_parts import Data, Objectives, Reading, Signal, Start
 from tmkd.workspace import Workspace, corpus_folder
 
 SHARD = "part-00000.parquet"
@@ -47,11 +48,11 @@ def workspace(tmp_path) -> Workspace:
     return workspace
 
 
-def stage(reading: Reading, signals=None, golden: bool = True) -> Stage:
-    return Stage(
-        name="s", output="o", corpus="c", fingerprints={"train": "f"}, split="train", shards={SHARD: 4}, classes=(),
-        signals=signals or {}, golden=golden, weights={"golden": 1.0}, schedule=Schedule(), seed=0, max_length=40,
-        reading=reading,
+def stage(reading: Reading, signals=None, golden: bool = True) -> StageSpec:
+    return StageSpec(
+        name="s", task="span", data=Data("c", "train", {"train": "f"}, {SHARD: 4}, ()), start=Start(), shape=None,
+        max_length=40, signals=signals or {}, objectives=Objectives(golden, {"golden": 1.0}), schedule=Schedule(),
+        seed=0, reading=reading,
     )  # fmt: skip
 
 

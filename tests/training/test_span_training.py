@@ -12,6 +12,7 @@ import torch
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
 from one_fit import UNDETERMINED, BreakOff, attempt, furthest, note, run, weights
+from stage_changes import changed
 from tiny_stages import CORPUS, World, make_base, schedule, signal
 from tmkd.corpus.schema import SPAN_GOLDEN_SCHEMA, SPAN_SCHEMA
 from tmkd.models.build import StudentShape
@@ -20,7 +21,8 @@ from tmkd.soft_labels.store import LabelStore
 from tmkd.text.attention_maps import AttentionMaps
 from tmkd.text.span_logits import SpanLogits
 from tmkd.text.tokens import TokenCache, vocabulary_fingerprint
-from tmkd.training.stage import Reading, Stage
+from tmkd.training.stage import Stage, StageSpec
+from tmkd.training.stage_parts import Data, Objectives, Reading, Start
 from tmkd.workspace import Workspace, corpus_folder, shard_name
 
 ROWS, STEPS = 16, 30
@@ -73,15 +75,15 @@ def world(tmp_path_factory) -> World:
 
 
 def stage(world: World, name: str, **changes) -> Stage:
-    values = {
-        "name": "finetune", "output": f"students/{name}", "corpus": CORPUS, "split": "train",
-        "fingerprints": {"train": "train", "validation": "validation"}, "shards": world.shards, "classes": (),
-        "signals": {"golden": signal("a")}, "golden": True, "weights": {"golden": 1.0, "soft": 1.0, "answer": 0.5},
-        "schedule": schedule(max_steps=STEPS, epochs=99, learning_rate=5e-3), "seed": 0, "max_length": 24,
-        "base": str(world.base), "shape": StudentShape(2, "cls", False, 0.0, 24), "reading": READING,
-        "validation": world.shards,
-    }  # fmt: skip
-    return Stage(**values | changes)
+    texts = {"train": "train", "validation": "validation"}
+    spec = StageSpec(
+        name="finetune", task="span", data=Data(CORPUS, "train", texts, world.shards, (), validation=world.shards),
+        start=Start(base=str(world.base)), shape=StudentShape(2, "cls", False, 0.0, 24), max_length=24,
+        signals={"golden": signal("a")},
+        objectives=Objectives(True, {"golden": 1.0, "soft": 1.0, "answer": 0.5}),
+        schedule=schedule(max_steps=STEPS, epochs=99, learning_rate=5e-3), seed=0, reading=READING,
+    )  # fmt: skip
+    return changed(Stage(spec, f"students/{name}"), **changes)
 
 
 @pytest.fixture(scope="module")

@@ -22,9 +22,9 @@ def weights(model) -> list:
 
 
 def test_every_worker_builds_the_same_student(world) -> None:
-    (one, _, anew), _ = build(stage(world, "x"), world.workspace), torch.rand(3)
-    two, _, _ = build(stage(world, "x"), world.workspace)
-    other, _, _ = build(stage(world, "x", seed=1), world.workspace)
+    (one, _, anew), _ = build(stage(world, "x").spec, world.workspace), torch.rand(3)
+    two, _, _ = build(stage(world, "x").spec, world.workspace)
+    other, _, _ = build(stage(world, "x", seed=1).spec, world.workspace)
     assert all(torch.equal(a, b) for a, b in zip(weights(one), weights(two), strict=True))
     assert not all(torch.equal(a, b) for a, b in zip(weights(one), weights(other), strict=True))
     assert anew == ["soft:a", "soft:b"] and one.config.max_pair_length == 24
@@ -32,7 +32,7 @@ def test_every_worker_builds_the_same_student(world) -> None:
 
 def test_frozen_embeddings_are_left_out_of_training(world) -> None:
     shape = dataclasses.replace(SHAPE, freeze_embeddings=True)
-    model, _, _ = build(stage(world, "x", shape=shape), world.workspace)
+    model, _, _ = build(stage(world, "x", shape=shape).spec, world.workspace)
     frozen = [name for name, parameter in model.named_parameters() if not parameter.requires_grad]
     assert frozen and all(name.startswith("encoder.embeddings.") for name in frozen)
 
@@ -42,7 +42,7 @@ def test_without_a_shape_the_folder_is_trained_as_the_classifier_it_is(world, tm
     AutoModel.from_pretrained(world.base).to(dtype).save_pretrained(tmp_path)
     AutoTokenizer.from_pretrained(world.base).save_pretrained(tmp_path)
     teacher = stage(world, "x", shape=None, base=str(tmp_path), classes=("a", "b", "c"), golden=True, signals={})
-    model, tokenizer, _ = build(teacher, world.workspace)
+    model, tokenizer, _ = build(teacher.spec, world.workspace)
     assert isinstance(model, BertForSequenceClassification)
     assert model.config.id2label == {0: "a", 1: "b", 2: "c"} and model.config.label2id == {"a": 0, "b": 1, "c": 2}
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}  # half precision would not learn
@@ -58,7 +58,7 @@ def test_a_head_that_is_there_is_trained_on_in_the_corpus_s_order_of_classes(wor
     AutoTokenizer.from_pretrained(world.base).save_pretrained(tmp_path)
     options = {"shape": None, "base": str(tmp_path), "golden": True, "signals": {}}
     for classes, order in ((("contradiction", "neutral", "entailment"), [2, 1, 0]), (tuple("abc"), [0, 1, 2])):
-        model, _, _ = build(stage(world, "x", classes=classes, **options), world.workspace)
+        model, _, _ = build(stage(world, "x", classes=classes, **options).spec, world.workspace)
         assert torch.equal(model.classifier.weight, had.classifier.weight[order])
         assert torch.equal(model.classifier.bias, had.classifier.bias[order])
         assert model.config.id2label == dict(enumerate(classes))
@@ -74,10 +74,10 @@ def test_a_single_logit_counts_as_the_logits_of_two_classes(world) -> None:
 
 def test_finishing_notes_the_trained_headers_and_their_teachers(world) -> None:
     first = stage(world, "x")
-    model, _, _ = build(first, world.workspace)
-    finish(model, first)
+    model, _, _ = build(first.spec, world.workspace)
+    finish(model, first.spec)
     assert model.config.trained_headers == ["soft:a", "soft:b"]
     assert model.config.sources == {"soft:a": "made by a", "soft:b": "made by b"}
     model.config.headers = ["golden", "soft:a", "soft:b"]
-    finish(model, stage(world, "x", golden=True))
+    finish(model, stage(world, "x", golden=True).spec)
     assert model.config.trained_headers == ["golden", "soft:a", "soft:b"]  # Eq. 6: all N + 1 after stage 2

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from transformers import AutoModel, AutoTokenizer
 
 from one_fit import UNDETERMINED, furthest, weights
+from stage_changes import changed
 from tiny_stages import SHAPE, engine_config, make_world, schedule, signal, stage
 from tmkd.errors import UserError
 from tmkd.soft_labels.store import LabelStore
@@ -38,7 +39,7 @@ def plain(world, decay: str = "linear"):
 
 def both_labels(world):
     """Stage 2 after `plain`: its student, a golden header beside it, Eq. (5)."""
-    return dataclasses.replace(
+    return changed(
         plain(world), name="finetune", output="students/finetuned", base=None, starts_from="students/linear",
         parent=plain(world).identity(), golden=True, weights={"golden": 0.1, "soft": 0.9},
         golden_identity="first judgements", validation=world.shards,
@@ -66,7 +67,7 @@ def distil_by_hand(world, clip: float) -> dict[str, torch.Tensor]:
     tokenizer = AutoTokenizer.from_pretrained(world.base)
     encoder = AutoModel.from_pretrained(world.base, num_hidden_layers=1, add_pooling_layer=False)
     head = torch.nn.Linear(32, 2)
-    head.load_state_dict(build(plain(world), world.workspace)[0].header_module("soft:a").linear.state_dict())
+    head.load_state_dict(build(plain(world).spec, world.workspace)[0].header_module("soft:a").linear.state_dict())
     for module in encoder.modules():
         if isinstance(module, torch.nn.Dropout):
             module.p = 0.0
@@ -111,7 +112,7 @@ def rate_after(done: int, decay: str) -> float:
 def test_one_teacher_as_the_only_soft_header_is_plain_logit_distillation(world, notes) -> None:
     ours = weights(world, "students/linear")
     by_hand = {name: value.detach().numpy() for name, value in distil_by_hand(world, CLIP).items()}
-    start = {name: value.numpy() for name, value in build(plain(world), world.workspace)[0].state_dict().items()}
+    start = {name: value.numpy() for name, value in build(plain(world).spec, world.workspace)[0].state_dict().items()}
     assert furthest(start, by_hand) > 1000 * ATOL
     assert furthest(ours, by_hand, but=UNDETERMINED) <= ATOL
 
@@ -189,10 +190,10 @@ def test_a_changed_model_is_neither_finished_nor_trained_over(world, notes, name
 )
 def test_whatever_changes_the_weights_makes_a_stage_unfinished(world, notes, change) -> None:
     assert finished(world.workspace, both_labels(world)) is not None
-    assert finished(world.workspace, dataclasses.replace(both_labels(world), **change)) is None
+    assert finished(world.workspace, changed(both_labels(world), **change)) is None
 
 
 def test_names_tracking_and_the_validation_split_do_not(world, notes) -> None:
     texts = {"train": "c", "validation": "other text"}
-    same = dataclasses.replace(both_labels(world), name="other", tracked=object(), validation={}, fingerprints=texts)
+    same = changed(both_labels(world), name="other", tracked=object(), validation={}, fingerprints=texts)
     assert finished(world.workspace, same) is not None

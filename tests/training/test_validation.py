@@ -28,12 +28,12 @@ def softmax(logits: np.ndarray) -> np.ndarray:
 
 def test_accuracy_and_cross_entropy_are_those_of_the_averaged_headers_on_judged_rows(world) -> None:
     made = stage(world, "x", validation=world.shards)
-    model, tokenizer, _ = build(made, world.workspace)
+    model, tokenizer, _ = build(made.spec, world.workspace)
     model.eval()
     with torch.no_grad():
         for name in model.config.headers:  # opinions that differ from row to row
             model.header_module(name).linear.weight.normal_(std=0.5)
-    validation = Validation.of(made, world.workspace, tokenizer, engine_config())
+    validation = Validation.of(made.spec, world.workspace, tokenizer, engine_config())
     measured = validation.measure(HeadersOf(model), "cpu")
 
     right, losses = [], []
@@ -65,10 +65,10 @@ def test_a_row_without_a_golden_answer_counts_for_nothing() -> None:
 
 
 def test_without_a_labelled_split_or_when_switched_off_nothing_is_measured(world) -> None:
-    _, tokenizer, _ = build(stage(world, "x"), world.workspace)
-    assert Validation.of(stage(world, "x"), world.workspace, tokenizer, engine_config()) is None
+    _, tokenizer, _ = build(stage(world, "x").spec, world.workspace)
+    assert Validation.of(stage(world, "x").spec, world.workspace, tokenizer, engine_config()) is None
     judged = stage(world, "x", validation=world.shards)
-    assert Validation.of(judged, world.workspace, tokenizer, engine_config(validations=0)) is None
+    assert Validation.of(judged.spec, world.workspace, tokenizer, engine_config(validations=0)) is None
 
 
 def test_where_nothing_is_judged_nothing_is_measured(world) -> None:
@@ -81,7 +81,7 @@ def test_where_nothing_is_judged_nothing_is_measured(world) -> None:
 def test_unjudged_rows_are_passed_over_until_enough_judged_ones_are_found(world, monkeypatch) -> None:
     monkeypatch.setattr("tmkd.training.validation.MAX_ROWS", 18)  # a shard has 17 judged rows of 20
     made = stage(world, "x", validation=world.shards)
-    validation = Validation.of(made, world.workspace, build(made, world.workspace)[1], engine_config())
+    validation = Validation.of(made.spec, world.workspace, build(made.spec, world.workspace)[1], engine_config())
     assert sum(int((micro.targets.golden >= 0).sum()) for micro in validation.micro_batches) == 18
 
 

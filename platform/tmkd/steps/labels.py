@@ -31,7 +31,7 @@ from tmkd.soft_labels.store import LabelStore
 from tmkd.steps.context import Context
 from tmkd.teachers.base import model_facts
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.training.stage import Reading, Signal
+from tmkd.training.stage_parts import Reading, Signal
 from tmkd.workspace import HASH_SUFFIX, Workspace, fingerprint, labels_folder
 
 ATTENTION_STORE = "attention"
@@ -147,11 +147,11 @@ def best_teacher(context: Context, corpus: CorpusManifest) -> str:
     return max((name for name, entry in context.recipe.teachers.items() if entry.weight), key=merit)
 
 
-def reading(context: Context, max_question_tokens: int, overlap: int, **more: Any) -> Reading | None:
+def reading(context: Context, max_question_tokens: int, overlap: int) -> Reading | None:
     """Return how a span stage reads; None for pairs."""
     if context.recipe.corpus.task == "pair":
         return None
-    return Reading(max_question_tokens, overlap, context.recipe.reading.unanswerable, **more)
+    return Reading(max_question_tokens, overlap, context.recipe.reading.unanswerable)
 
 
 def teacher_identity(context: Context, corpus: CorpusManifest, teacher: str) -> str:

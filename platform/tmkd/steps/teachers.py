@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
 
 from tmkd.console import heading
 from tmkd.corpus.manifest import CorpusManifest
@@ -15,7 +14,7 @@ from tmkd.models.build import StudentShape
 from tmkd.models.folders import everywhere
 from tmkd.models.student_config import Pooling
 from tmkd.recipe.recipe import Recipe
-from tmkd.recipe.teacher import TeacherEntry, TeacherTraining
+from tmkd.recipe.teacher import TeacherEntry, TeacherTraining, WarmUp
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
 from tmkd.steps.class_check import check_classes
@@ -25,7 +24,8 @@ from tmkd.steps.labels import HELD_OUT, LEARNED, base_identity, golden_identity,
 from tmkd.teachers.config import TeacherConfig
 from tmkd.training.plan import finished
 from tmkd.training.run import train
-from tmkd.training.stage import Stage
+from tmkd.training.stage import Stage, StageSpec
+from tmkd.training.stage_parts import Data, Objectives, Start
 
 JUDGED = ("train", "validation", "test")
 """Splits that a teacher labels to be measured; single logits are calibrated on the first."""
@@ -179,35 +179,54 @@ def _train(context: Context, corpus: CorpusManifest, trainings: Mapping[str, Tea
 
 
 def _stages(context: Context, corpus: CorpusManifest, name: str, training: TeacherTraining) -> list[Stage]:
-    recipe = context.recipe
-    entry = recipe.teachers[name]
-    pooling: Pooling = "cls" if training.pooling == "head" else training.pooling
-    shape = StudentShape(training.layers, pooling, training.freeze_embeddings, training.dropout, entry.max_length)
-    golden = Stage(
-        name=f"teacher-{name}", output=trained_folder(context, name), corpus=corpus.name,
-        fingerprints=corpus.fingerprints, split="train", shards=corpus.shard_rows("train"),
-        classes=tuple(corpus.classes), signals={}, golden=True, weights={"golden": 1.0}, schedule=training.golden,
-        seed=recipe.seed if training.seed is None else training.seed, max_length=entry.max_length,
-        base=everywhere(entry.model),
-        base_identity=base_identity(context.workspace, entry.model, f"teachers.{name}.model"),
-        shape=None if training.pooling == "head" and recipe.corpus.task == "pair" else shape,
-        reading=reading(context, entry.max_question_tokens, entry.overlap),
-        validation=corpus.shard_rows("validation") if corpus.has_labels("validation") else {},
-        golden_identity=golden_identity(context, corpus, "train"),
-    )  # fmt: skip
+    golden = Stage(_golden_spec(context, corpus, name, training), trained_folder(context, name))
     if training.warm_up is None:
         return [golden]
-    warm_output = f"runs/warm_up/{corpus.name}/{name}"  # of no run: every run of a workspace shares the teachers
-    warm = dataclasses.replace(
-        golden, name=f"warm_up-{name}", output=warm_output, split="unlabeled", shards=corpus.shard_rows("unlabeled"),
-        validation={},
-        signals={"golden": signal(context, corpus, training.warm_up.teachers)}, golden=False, weights={"soft": 1.0},
-        schedule=training.warm_up, golden_identity="",
-    )  # fmt: skip
+    warm_spec = _warm_up_spec(context, corpus, golden.spec, name, training.warm_up)
     if not corpus.has_labels("train"):  # nothing to fine-tune on: what the other teachers taught is all
-        return [dataclasses.replace(warm, output=golden.output)]
-    inherited: dict[str, Any] = {"base": None, "base_identity": "", "starts_from": warm_output}
-    return [warm, dataclasses.replace(golden, parent=warm.identity(), **inherited)]
+        return [Stage(warm_spec, golden.output)]
+    # The output is of no run: every run of a workspace shares the teachers.
+    warm = Stage(warm_spec, f"runs/warm_up/{corpus.name}/{name}")
+    start = Start(folder=warm.output, parent=warm.identity())
+    return [warm, dataclasses.replace(golden, spec=dataclasses.replace(golden.spec, start=start))]
+
+
+def _golden_spec(context: Context, corpus: CorpusManifest, name: str, training: TeacherTraining) -> StageSpec:
+    """Return the training of a teacher on the golden labels of the train split."""
+    recipe = context.recipe
+    entry = recipe.teachers[name]
+    data = Data(
+        corpus.name, "train", corpus.fingerprints, corpus.shard_rows("train"), tuple(corpus.classes),
+        golden_identity(context, corpus, "train"),
+        corpus.shard_rows("validation") if corpus.has_labels("validation") else {},
+    )  # fmt: skip
+    made_of = base_identity(context.workspace, entry.model, f"teachers.{name}.model")
+    return StageSpec(
+        name=f"teacher-{name}", task=recipe.corpus.task, data=data, start=Start(everywhere(entry.model), made_of),
+        shape=_shape(context, entry, training), max_length=entry.max_length, signals={},
+        objectives=Objectives(True, {"golden": 1.0}), schedule=training.golden,
+        seed=recipe.seed if training.seed is None else training.seed,
+        reading=reading(context, entry.max_question_tokens, entry.overlap),
+    )  # fmt: skip
+
+
+def _shape(context: Context, entry: TeacherEntry, training: TeacherTraining) -> StudentShape | None:
+    """Return what a teacher is built as; None for the Hugging Face classifier that its folder holds."""
+    if training.pooling == "head" and context.recipe.corpus.task == "pair":
+        return None
+    pooling: Pooling = "cls" if training.pooling == "head" else training.pooling
+    return StudentShape(training.layers, pooling, training.freeze_embeddings, training.dropout, entry.max_length)
+
+
+def _warm_up_spec(context: Context, corpus: CorpusManifest, golden: StageSpec, name: str, warm_up: WarmUp) -> StageSpec:
+    """Return a teacher's regression on the mean of other teachers' soft labels of the unlabeled split."""
+    shards = corpus.shard_rows("unlabeled")
+    return dataclasses.replace(
+        golden, name=f"warm_up-{name}",
+        data=Data(corpus.name, "unlabeled", corpus.fingerprints, shards, tuple(corpus.classes)),
+        signals={"golden": signal(context, corpus, warm_up.teachers)}, objectives=Objectives(False, {"soft": 1.0}),
+        schedule=warm_up,
+    )  # fmt: skip
 
 
 def _refuse_to_orphan_labels(context: Context, corpus: CorpusManifest, name: str) -> None:

@@ -34,6 +34,14 @@ class Schedule(Config):
         steps = max(1, round(-(-rows // self.batch_size) * self.epochs))
         return min(steps, self.max_steps or steps)
 
+    def alone(self) -> Schedule:
+        """Return the schedule without what a recipe's block has in addition to it."""
+        return (
+            self
+            if type(self) is Schedule
+            else Schedule(**{name: getattr(self, name) for name in Schedule.model_fields})
+        )
+
 
 class EngineConfig(Config):
     """Workers, precision and checkpoints of every stage (Ray Train and DeepSpeed)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from tmkd.training.stage import Stage
+from tmkd.training.stage import Stage, StageSpec
 from tmkd.workspace import Workspace
 
 NOTE = "diverged.json"
@@ -17,7 +17,7 @@ class DivergedError(Exception):
     """A loss or a weight is no longer a number; raised in all workers of a stage alike."""
 
 
-def refuse(stage: Stage, name: str, value: float) -> None:
+def refuse(stage: StageSpec, name: str, value: float) -> None:
     """Raise `DivergedError` unless ``value``, which is called ``name``, is a number."""
     if not math.isfinite(value):
         raise DivergedError(
@@ -26,7 +26,7 @@ def refuse(stage: Stage, name: str, value: float) -> None:
         )
 
 
-def refuse_untaught(stage: Stage, terms: Sequence[str]) -> None:
+def refuse_untaught(stage: StageSpec, terms: Sequence[str]) -> None:
     """Raise `DivergedError` if there are ``terms`` that have met no row with their label in any step of a stage."""
     if terms:
         raise DivergedError(

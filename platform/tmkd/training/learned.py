@@ -14,7 +14,8 @@ from tmkd.objectives.span_terms import ANSWER, ATTENTION
 from tmkd.objectives.weighed import GOLDEN, soft_term
 from tmkd.soft_labels.golden import read_answers, read_golden
 from tmkd.soft_labels.store import LabelStore
-from tmkd.training.stage import Signal, Stage
+from tmkd.training.stage import StageSpec
+from tmkd.training.stage_parts import Signal
 from tmkd.workspace import Workspace
 
 Mask = npt.NDArray[np.bool_]
@@ -35,17 +36,17 @@ class Learned:
     teachers: Counter[str] = field(default_factory=Counter)
 
 
-def count_learned(stage: Stage, workspace: Workspace) -> Learned:
+def count_learned(stage: StageSpec, workspace: Workspace) -> Learned:
     """Count by the stores' manifests; only shards in which a teacher has gaps are read.
 
     Raises:
         UserError: if labels that the stage learns from are missing.
     """
-    found = Learned()
-    stores = {name: _Scored(LabelStore(workspace, stage.corpus, stage.split, name)) for name in teachers_of(stage)}
-    for shard, rows in stage.shards.items():
+    found, data = Learned(), stage.data
+    stores = {name: _Scored(LabelStore(workspace, data.corpus, data.split, name)) for name in teachers_of(stage)}
+    for shard, rows in data.shards.items():
         scored = {name: store.rows(shard, rows) for name, store in stores.items()}
-        judged = _judged(stage, workspace, shard, rows) if stage.golden else np.zeros(rows, dtype=bool)
+        judged = _judged(stage, workspace, shard, rows) if stage.objectives.golden else np.zeros(rows, dtype=bool)
         masks = _masks(stage, scored, judged)
         found.terms.update({term: int(mask.sum()) for term, mask in masks.items()})
         found.teachers.update({name: int(mask.sum()) for name, mask in scored.items()})
@@ -53,7 +54,7 @@ def count_learned(stage: Stage, workspace: Workspace) -> Learned:
     return found
 
 
-def check_learned(stage: Stage, workspace: Workspace, at_least: float) -> Learned:
+def check_learned(stage: StageSpec, workspace: Workspace, at_least: float) -> Learned:
     """Refuse a stage that would learn from nothing, or from too little of what its teachers were asked.
 
     Args:
@@ -64,7 +65,7 @@ def check_learned(stage: Stage, workspace: Workspace, at_least: float) -> Learne
     Raises:
         UserError: naming the stage, and every teacher and header with too few rows.
     """
-    where = f"stage {stage.name} on the {stage.split} split of {stage.corpus}"
+    where = f"stage {stage.name} on the {stage.data.split} split of {stage.data.corpus}"
     if not stage.rows:
         raise UserError(f"{where}: the split has no rows; give the corpus some, or leave the stage out")
     found = count_learned(stage, workspace)
@@ -84,7 +85,7 @@ def check_learned(stage: Stage, workspace: Workspace, at_least: float) -> Learne
     return found
 
 
-def signals_of(stage: Stage) -> dict[str, Signal]:
+def signals_of(stage: StageSpec) -> dict[str, Signal]:
     """Return term -> the signal that it learns from."""
     reading = stage.reading
     beside = {ANSWER: reading.confusing, ATTENTION: reading.attention} if reading else {}
@@ -92,7 +93,7 @@ def signals_of(stage: Stage) -> dict[str, Signal]:
     return named | {term: signal for term, signal in beside.items() if signal is not None and term in stage.terms}
 
 
-def teachers_of(stage: Stage) -> list[str]:
+def teachers_of(stage: StageSpec) -> list[str]:
     """Return the teachers that a stage learns from, each once."""
     return list(dict.fromkeys(name for signal in signals_of(stage).values() for name in signal.voters))
 
@@ -117,20 +118,20 @@ class _Scored:
         return mask
 
 
-def _masks(stage: Stage, scored: Mapping[str, Mask], judged: Mask) -> dict[str, Mask]:
+def _masks(stage: StageSpec, scored: Mapping[str, Mask], judged: Mask) -> dict[str, Mask]:
     """Return term -> which rows of a shard have its label."""
-    masks = {GOLDEN: judged} if stage.golden else {}
+    masks = {GOLDEN: judged} if stage.objectives.golden else {}
     for term, signal in signals_of(stage).items():
         any_scored = np.logical_or.reduce([scored[name] for name in signal.voters])
         masks[term] = any_scored & judged if term == ANSWER else any_scored
     return masks
 
 
-def _judged(stage: Stage, workspace: Workspace, shard: str, rows: int) -> Mask:
+def _judged(stage: StageSpec, workspace: Workspace, shard: str, rows: int) -> Mask:
     """Return which rows of a shard have a golden label that the stage can learn."""
     if stage.reading is None:
-        golden = read_golden(workspace, stage.corpus, stage.split, shard)
+        golden = read_golden(workspace, stage.data.corpus, stage.data.split, shard)
         return golden.labels >= 0 if golden is not None else np.zeros(rows, dtype=bool)
-    answers = read_answers(workspace, stage.corpus, stage.split, shard)
+    answers = read_answers(workspace, stage.data.corpus, stage.data.split, shard)
     each = answers.answers if answers is not None else [None] * rows
     return np.array([bool(found) or (found == [] and stage.reading.unanswerable) for found in each], dtype=bool)

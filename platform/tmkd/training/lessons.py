@@ -15,7 +15,7 @@ from tmkd.objectives import SOFT_OBJECTIVES, span_terms, weighted_terms
 from tmkd.training.pair_data import PairRows
 from tmkd.training.rows import Rows
 from tmkd.training.span_data import SpanRows
-from tmkd.training.stage import Stage
+from tmkd.training.stage import StageSpec
 from tmkd.workspace import Workspace
 
 Judge = Callable[[Tensor, Any], tuple[Tensor, Tensor]]
@@ -32,8 +32,8 @@ class Lesson:
         judge: of the mean of the headers.
     """
 
-    rows: Callable[[Stage, Workspace, PreTrainedTokenizerBase, int], Rows[Any]]
-    terms: Callable[[Mapping[str, Tensor], Any, Stage], Mapping[str, Tensor]]
+    rows: Callable[[StageSpec, Workspace, PreTrainedTokenizerBase, int], Rows[Any]]
+    terms: Callable[[Mapping[str, Tensor], Any, StageSpec], Mapping[str, Tensor]]
     judge: Judge
 
 
@@ -54,16 +54,16 @@ def judge_spans(logits: Tensor, targets: Any) -> tuple[Tensor, Tensor]:
     return (answer.argmax(2) == targets.golden).all(dim=1).float(), likelihood
 
 
-def _pair_terms(logits: Mapping[str, Tensor], targets: Any, stage: Stage) -> dict[str, Tensor]:
+def _pair_terms(logits: Mapping[str, Tensor], targets: Any, stage: StageSpec) -> dict[str, Tensor]:
     def soft_loss(student: Tensor, teacher: Tensor, rows: Tensor) -> Tensor:
-        objective = SOFT_OBJECTIVES[stage.soft_objective]
-        return objective.loss(student, teacher, targets.question, rows, stage.temperature)
+        objective = SOFT_OBJECTIVES[stage.objectives.soft_objective]
+        return objective.loss(student, teacher, targets.question, rows, stage.objectives.temperature)
 
     weights = {header: signal.weight for header, signal in stage.signals.items()}
     return weighted_terms(logits, targets, soft_loss, weights)
 
 
-def _span_terms(logits: Mapping[str, Tensor], targets: Any, stage: Stage) -> dict[str, Tensor]:
+def _span_terms(logits: Mapping[str, Tensor], targets: Any, stage: StageSpec) -> dict[str, Tensor]:
     assert stage.reading is not None
     return span_terms(logits, targets, stage.reading.temperature)
 

@@ -48,7 +48,7 @@ def train_stages(plan: Plan, threads: int) -> None:
         keep_freed_memory()
     before, lost = 0, set()
     for stage in plan.stages:
-        if stage.starts_from in lost or not _has_trained(stage, plan, device, before):
+        if stage.spec.start.folder in lost or not _has_trained(stage, plan, device, before):
             lost.add(stage.output)
         before += stage.steps
         torch.distributed.barrier()  # the next stage may start from what rank 0 has just published
@@ -81,20 +81,20 @@ class StageRun:
 
     def __init__(self, stage: Stage, plan: Plan, device: str, before: int, rank: int = 0, world: int = 1) -> None:
         self.rank, self.world = rank, world
-        self.stage, self.plan, self.device, self.before = stage, plan, device, before
-        self.model, self.tokenizer, self.anew = build(stage, plan.workspace)
+        self.stage, self.spec, self.plan, self.device, self.before = stage, stage.spec, plan, device, before
+        self.model, self.tokenizer, self.anew = build(self.spec, plan.workspace)
         if device == "cpu" and resolve_precision(plan.engine.precision, device) == "bf16":
             # The backward pass of torch's fused attention is several times slower there. In fp32 it stays: plain
             # attention's batched products differ in the last bit from run to run.
             self.model.set_attn_implementation("eager")
-        if stage.learns_attention:  # fused attention keeps its weights to itself
+        if self.spec.learns_attention:  # fused attention keeps its weights to itself
             self.model.set_attn_implementation("eager")
-        self.lesson = LESSONS[stage.task]
-        self.rows = self.lesson.rows(stage, plan.workspace, self.tokenizer, plan.engine.shuffle_shards)
-        headers = HeadersOf(self.model, stage.learns_attention)
-        with in_memory(stage, plan.engine):
-            self.engine = engine.start(headers, stage.schedule, plan.engine, stage.steps, self.world, device)
-        self.validation = Validation.of(stage, plan.workspace, self.tokenizer, plan.engine)
+        self.lesson = LESSONS[self.spec.task]
+        self.rows = self.lesson.rows(self.spec, plan.workspace, self.tokenizer, plan.engine.shuffle_shards)
+        headers = HeadersOf(self.model, self.spec.learns_attention)
+        with in_memory(self.spec, plan.engine):
+            self.engine = engine.start(headers, self.spec.schedule, plan.engine, self.spec.steps, self.world, device)
+        self.validation = Validation.of(self.spec, plan.workspace, self.tokenizer, plan.engine)
         self.post = progress_poster(plan.progress, plan.part) if self.rank == 0 else lambda done, total: None
         self._sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
         self._counted: Counter[str] = Counter()  # term -> steps since the last point in which it had rows
@@ -113,10 +113,10 @@ class StageRun:
 
     def steps(self) -> Iterator[int]:
         """Take the steps that are left, one after the other; yields how many are done."""
-        stage, config = self.stage, self.plan.engine
+        stage, config = self.spec, self.plan.engine
         order = batches(
-            list(stage.shards.values()), stage.schedule.batch_size, config.shuffle_shards, stage.seed, self.first_step,
-            self.rows.groups,
+            list(stage.data.shards.values()), stage.schedule.batch_size, config.shuffle_shards, stage.seed,
+            self.first_step, self.rows.groups,
         )  # fmt: skip
         for step, refs in order:
             if step >= stage.steps:
@@ -138,7 +138,7 @@ class StageRun:
         Every term is the sum over its rows ÷ its rows of the whole step: those that have its label. A term without any
         adds nothing to the step.
         """
-        torch.manual_seed((self.stage.seed * 1_000_003 + step) * 1_009 + self.rank)  # dropout: same again on resume
+        torch.manual_seed((self.spec.seed * 1_000_003 + step) * 1_009 + self.rank)  # dropout: same again on resume
         self.engine.train()
         counts = self.rows.counts(refs)
         total = max(*counts.values(), 1.0)
@@ -148,7 +148,9 @@ class StageRun:
         for index, micro in enumerate(micro_batches):
             self.engine.set_gradient_accumulation_boundary(index == len(micro_batches) - 1)
             terms = self._terms(micro, factors)
-            loss = combine(terms, self.stage.weights) * (self.world / total)  # the all-reduce averages over workers
+            loss = combine(terms, self.spec.objectives.weights) * (
+                self.world / total
+            )  # the all-reduce averages over workers
             self.engine.backward(loss, scale_wrt_gas=False)
             for name, value in terms.items():
                 self._sums[name] += value.detach() / total
@@ -158,7 +160,7 @@ class StageRun:
     def _terms(self, micro: MicroBatch, factors: Mapping[str, float]) -> Mapping[str, Tensor]:
         inputs = {name: value.to(self.device) for name, value in micro.inputs.items()}
         logits = self.engine(inputs)
-        return self.lesson.terms(logits, micro.targets.scaled(factors).to(self.device), self.stage)
+        return self.lesson.terms(logits, micro.targets.scaled(factors).to(self.device), self.spec)
 
     def _log(self, done: int) -> None:
         """Move the means since the last point to the history; the only place that waits for the device.
@@ -172,7 +174,7 @@ class StageRun:
                 self.history.setdefault(name, []).append([done, float(value) / steps])
         for name in self._sums:
             if self._counted[name]:
-                divergence.refuse(self.stage, name, self.history[name][-1][1])
+                divergence.refuse(self.spec, name, self.history[name][-1][1])
         self.history.setdefault("learning_rate", []).append([done, float(self.engine.get_lr()[0])])
         self._sums.clear()
         self._counted.clear()
@@ -180,10 +182,10 @@ class StageRun:
     def _validate(self, done: int) -> None:
         assert self.validation is not None
         self.engine.eval()
-        with in_memory(self.stage, self.plan.engine, EVAL_ROWS):
+        with in_memory(self.spec, self.plan.engine, EVAL_ROWS):
             found = self.validation.measure(self.engine, self.device)
         for name, value in found.items():
-            divergence.refuse(self.stage, f"validation_{name}", value)
+            divergence.refuse(self.spec, f"validation_{name}", value)
             self.history.setdefault(f"validation_{name}", []).append([done, value])
 
     def _track(self, done: int) -> None:
@@ -199,14 +201,14 @@ class StageRun:
         Raises:
             DivergedError: if a weight is no number, or a term has never met a row with its label.
         """
-        divergence.refuse_untaught(self.stage, [term for term in self.stage.terms if not self.history.get(term)])
+        divergence.refuse_untaught(self.spec, [term for term in self.spec.terms if not self.history.get(term)])
         model: PreTrainedModel = self.model
         note = self._note(time.monotonic() - self._started)
         publish.publish(self.stage, self.plan, model, self.tokenizer, self.rank, note)
 
     def _note(self, seconds: float) -> dict[str, Any]:
         steps = self.stage.steps - self.first_step  # of this process; none if it was killed after the last one
-        learned = count_learned(self.stage, self.plan.workspace) if self.rank == 0 else Learned()  # rank 0 writes it
+        learned = count_learned(self.spec, self.plan.workspace) if self.rank == 0 else Learned()  # rank 0 writes it
         return {
             "identity": self.stage.identity(),
             "stage": self.stage.name,

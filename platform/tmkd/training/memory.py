@@ -6,10 +6,10 @@ from contextlib import AbstractContextManager
 
 from tmkd.runtimes.failures import named_failures
 from tmkd.training.config import EngineConfig
-from tmkd.training.stage import Stage
+from tmkd.training.stage import StageSpec
 
 
-def in_memory(stage: Stage, config: EngineConfig, rows: int | None = None) -> AbstractContextManager[None]:
+def in_memory(stage: StageSpec, config: EngineConfig, rows: int | None = None) -> AbstractContextManager[None]:
     """Name the keys to change where the block runs out of memory; nothing is changed by itself.
 
     Args:

@@ -19,7 +19,7 @@ from tmkd.models.span_student import StudentForQuestionAnswering
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN
 from tmkd.objectives.span_terms import ATTENTION
-from tmkd.training.stage import Stage
+from tmkd.training.stage import StageSpec
 from tmkd.workspace import Workspace
 
 STUDENTS: dict[str, type[Student]] = {"pair": StudentForSequenceClassification, "span": StudentForQuestionAnswering}
@@ -53,7 +53,7 @@ class HeadersOf(nn.Module):
         return {GOLDEN: logits}
 
 
-def build(stage: Stage, workspace: Workspace) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
+def build(stage: StageSpec, workspace: Workspace) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, list[str]]:
     """Make the model that a stage starts from; the same on every worker.
 
     Returns:
@@ -61,7 +61,9 @@ def build(stage: Stage, workspace: Workspace) -> tuple[PreTrainedModel, PreTrain
     """
     torch.manual_seed(stage.seed)
     folder = (
-        fetch(workspace, stage.starts_from) if stage.starts_from else base_folder(workspace, str(stage.base), "base")
+        fetch(workspace, stage.start.folder)
+        if stage.start.folder
+        else base_folder(workspace, str(stage.start.base), "base")
     )
     tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
     if tokenizer.pad_token is None:
@@ -72,37 +74,39 @@ def build(stage: Stage, workspace: Workspace) -> tuple[PreTrainedModel, PreTrain
     return model, tokenizer, anew
 
 
-def _model(stage: Stage, folder: Path, tokenizer: PreTrainedTokenizerBase) -> tuple[PreTrainedModel, list[str]]:
+def _model(stage: StageSpec, folder: Path, tokenizer: PreTrainedTokenizerBase) -> tuple[PreTrainedModel, list[str]]:
     if stage.shape is None:
         return _classifier(stage, folder, tokenizer), []
-    if stage.starts_from is None:
+    if stage.start.folder is None:
         shape, kind = _fitting(stage.shape, stage), STUDENTS[stage.task]
-        return student_from_base(folder, shape, stage.headers, stage.classes, tokenizer, kind), stage.headers
+        return student_from_base(folder, shape, stage.headers, stage.data.classes, tokenizer, kind), stage.headers
     with damage_named(folder):
         parent = STUDENTS[stage.task].from_pretrained(folder)
     sources = {header: signal.identity for header, signal in stage.signals.items()}
-    model, anew = inherit(parent, stage.headers, sources, stage.classes)
+    model, anew = inherit(parent, stage.headers, sources, stage.data.classes)
     model.config.max_pair_length = stage.max_length  # another corpus's student may have read more or less
     return model, anew
 
 
-def _fitting(shape: StudentShape, stage: Stage) -> StudentShape:
+def _fitting(shape: StudentShape, stage: StageSpec) -> StudentShape:
     return dataclasses.replace(shape, max_length=stage.max_length)
 
 
-def _classifier(stage: Stage, folder: Path, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
-    labels = dict(enumerate(stage.classes))
+def _classifier(stage: StageSpec, folder: Path, tokenizer: PreTrainedTokenizerBase) -> PreTrainedModel:
+    labels = dict(enumerate(stage.data.classes))
     with damage_named(folder):
         model: PreTrainedModel = AutoModelForSequenceClassification.from_pretrained(
             folder, num_labels=len(labels), id2label=labels, label2id={v: k for k, v in labels.items()},
             ignore_mismatched_sizes=True, dtype=torch.float32, trust_remote_code=False,
         )  # fmt: skip
     model.config.pad_token_id = tokenizer.pad_token_id
-    reorder_head(model, column_order(load_config(folder).id2label or {}, stage.classes) or [])  # a head that was there
+    reorder_head(
+        model, column_order(load_config(folder).id2label or {}, stage.data.classes) or []
+    )  # a head that was there
     return model
 
 
-def finish(model: PreTrainedModel, stage: Stage) -> None:
+def finish(model: PreTrainedModel, stage: StageSpec) -> None:
     """Write down what the stage taught: which headers are trained and from which teachers."""
     if isinstance(model, Student):
         model.config.trained_headers = [

@@ -90,7 +90,7 @@ class PairRows(Rows[ShardRows]):
             yield MicroBatch(
                 {name: torch.from_numpy(value) for name, value in inputs.items()},
                 Targets(
-                    golden=torch.from_numpy(golden[picked]) if self.stage.golden else None,
+                    golden=torch.from_numpy(golden[picked]) if self.stage.objectives.golden else None,
                     soft={header: torch.from_numpy(value[picked]) for header, value in soft.items()},
                     weight=torch.from_numpy(weights[picked]),
                     question=None if number is None else torch.from_numpy(number[picked]),
@@ -101,13 +101,13 @@ class PairRows(Rows[ShardRows]):
     def read(self, shard: str) -> ShardRows:
         stage = self.stage
         teachers = sorted({teacher for signal in stage.signals.values() for teacher in signal.teachers})
-        stores = {name: LabelStore(self.workspace, stage.corpus, stage.split, name) for name in teachers}
-        joined = join_shard(self.workspace, stage.corpus, stage.split, shard, stores)
-        _, question = self.tokens.read(stage.split, shard, "question")
-        _, passage = self.tokens.read(stage.split, shard, "passage")
+        stores = {name: LabelStore(self.workspace, stage.data.corpus, stage.data.split, name) for name in teachers}
+        joined = join_shard(self.workspace, stage.data.corpus, stage.data.split, shard, stores)
+        _, question = self.tokens.read(stage.data.split, shard, "question")
+        _, passage = self.tokens.read(stage.data.split, shard, "passage")
         soft = {header: self._mean(joined.logits, header) for header in stage.signals}
         golden = joined.labels
-        present: list[npt.NDArray[np.bool_]] = [golden >= 0] if stage.golden else []
+        present: list[npt.NDArray[np.bool_]] = [golden >= 0] if stage.objectives.golden else []
         present += [np.asarray(np.isfinite(logits).all(axis=1)) for logits in soft.values()]
         clean = {
             header: np.nan_to_num(logits, posinf=0.0, neginf=0.0).astype(np.float32) for header, logits in soft.items()
@@ -116,7 +116,7 @@ class PairRows(Rows[ShardRows]):
         return ShardRows(question, passage, golden, clean, np.stack(present, axis=1).astype(np.float32), group)
 
     def _questions(self, shard: str) -> npt.NDArray[np.int64]:
-        path = f"{corpus_folder(self.stage.corpus, self.stage.split)}/{shard}"
+        path = f"{corpus_folder(self.stage.data.corpus, self.stage.data.split)}/{shard}"
         asked = self.workspace.read_table(path, columns=["question_id"])["question_id"].combine_chunks()
         codes: npt.NDArray[np.int64] = asked.dictionary_encode().indices.to_numpy().astype(np.int64)
         return codes
@@ -124,7 +124,7 @@ class PairRows(Rows[ShardRows]):
     def _mean(self, logits: dict[str, FloatArray], header: str) -> FloatArray:
         signal = self.stage.signals[header]
         each = [
-            to_class_logits(logits[teacher], calibration, len(self.stage.classes))
+            to_class_logits(logits[teacher], calibration, len(self.stage.data.classes))
             for teacher, calibration in zip(signal.teachers, signal.calibrations, strict=True)
         ]
         return mean_of_scored(each, signal.shares)

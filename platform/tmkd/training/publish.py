@@ -44,16 +44,18 @@ def publish(
     Raises:
         DivergedError: if a weight is no number.
     """
-    finish(model, stage)
+    finish(model, stage.spec)
     with _gathered(model, plan.engine.zero_stage):
         if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
-            divergence.refuse(stage, "a weight", math.nan)
+            divergence.refuse(stage.spec, "a weight", math.nan)
         if rank != 0:
             return
         with tempfile.TemporaryDirectory(prefix="tmkd-student-") as name:
             folder = Path(name)
             model.save_pretrained(folder)
-            tokenizer.model_max_length = stage.max_length  # where truncation=True cuts: what it has learned to read
+            tokenizer.model_max_length = (
+                stage.spec.max_length
+            )  # where truncation=True cuts: what it has learned to read
             tokenizer.save_pretrained(folder)
             (folder / "README.md").write_text(model_card(stage, note), encoding="utf-8")
             text = json.dumps(note, indent=1, sort_keys=True).encode()
@@ -64,9 +66,10 @@ def model_card(stage: Stage, note: dict[str, Any]) -> str:
     """Return the model card: what it is, how it was made, what was measured on the way."""
     validation = note["history"].get("validation_accuracy", [])
     shown = f"{validation[-1][1]:.3f}" if validation else "not measured"
-    headers = ", ".join(stage.headers)
-    tag, example = ("question-answering", READ) if stage.task == "span" else ("text-classification", SCORE)
-    classes = f"\nClasses: {', '.join(stage.classes)}." if stage.classes else ""
+    spec = stage.spec
+    headers = ", ".join(spec.headers)
+    tag, example = ("question-answering", READ) if spec.task == "span" else ("text-classification", SCORE)
+    classes = f"\nClasses: {', '.join(spec.data.classes)}." if spec.data.classes else ""
     return f"""---
 library_name: transformers
 pipeline_tag: {tag}
@@ -74,8 +77,8 @@ tags: [tmkd, knowledge-distillation]
 ---
 # {stage.output}
 
-Made by the stage `{stage.name}` on the corpus `{stage.corpus}` (split `{stage.split}`, {note["rows"]:,} rows,
-{note["steps"]:,} optimiser steps). It reads up to {stage.max_length} tokens at a time. Headers: {headers}.{classes}
+Made by the stage `{stage.name}` on the corpus `{spec.data.corpus}` (split `{spec.data.split}`, {note["rows"]:,} rows,
+{note["steps"]:,} optimiser steps). It reads up to {spec.max_length} tokens at a time. Headers: {headers}.{classes}
 
 Accuracy on the validation split at the end: {shown}.
 

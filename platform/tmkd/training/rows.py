@@ -18,7 +18,7 @@ from tmkd.objectives import SpanTargets, Targets
 from tmkd.text.features import Features, Ragged, Template
 from tmkd.text.tokens import TokenCache
 from tmkd.training.order import Groups, RowRefs, worker_slice
-from tmkd.training.stage import Stage
+from tmkd.training.stage import StageSpec
 from tmkd.workspace import Workspace
 
 FloatArray = npt.NDArray[np.float32]
@@ -29,7 +29,7 @@ class ShardInMemory(Protocol):
 
     @property
     def present(self) -> FloatArray:
-        """float32 [n, T]: 1 where the row has the label of a term, in the order of `Stage.terms`; else 0."""
+        """float32 [n, T]: 1 where the row has the label of a term, in the order of `StageSpec.terms`; else 0."""
 
 
 Shard = TypeVar("Shard", bound=ShardInMemory)
@@ -53,14 +53,14 @@ class Rows(ABC, Generic[Shard]):
         window: shards that are shuffled together.
     """
 
-    def __init__(self, stage: Stage, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, window: int) -> None:
+    def __init__(self, stage: StageSpec, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, window: int) -> None:
         self.stage = stage
         self.workspace = workspace
         self.remarks: list[str] = []  # what the user should be told of the rows, once the stage is trained
         self.template = Template.of(tokenizer, 2)
         self.features = Features(self.template, stage.max_length)
-        self.tokens = TokenCache(workspace, stage.corpus, stage.fingerprints, tokenizer)
-        names = list(stage.shards)
+        self.tokens = TokenCache(workspace, stage.data.corpus, stage.data.fingerprints, tokenizer)
+        names = list(stage.data.shards)
         self._shard = lru_cache(maxsize=2 * window)(lambda index: self.read(names[index]))
 
     @abstractmethod
@@ -82,7 +82,7 @@ class Rows(ABC, Generic[Shard]):
         """Cut a worker's rows into micro-batches of at most ``size``, like lengths together."""
 
     def present(self, refs: RowRefs) -> FloatArray:
-        """Return float32 [B, T]: 1 where a row has the label of a term (`Stage.terms`), else 0."""
+        """Return float32 [B, T]: 1 where a row has the label of a term (`StageSpec.terms`), else 0."""
         return np.array([self._shard(int(shard)).present[row] for shard, row in refs], dtype=np.float32)
 
     def counts(self, refs: RowRefs) -> dict[str, float]:

@@ -61,7 +61,7 @@ def train(
     """
     missing = [stage for stage in stages if finished(workspace, stage) is None]
     for stage in missing:
-        check_learned(stage, workspace, config.min_scored)
+        check_learned(stage.spec, workspace, config.min_scored)
     if missing:
         _fit(stages, config, workspace, run, label, board)
     notes = [_note(workspace, stage) for stage in stages]

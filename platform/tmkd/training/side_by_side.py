@@ -82,7 +82,7 @@ def _refused(chains: Sequence[Chain], config: EngineConfig, workspace: Workspace
     for stage in _stages(chains):
         try:
             if finished(workspace, stage) is None:
-                check_learned(stage, workspace, config.min_scored)
+                check_learned(stage.spec, workspace, config.min_scored)
         except UserError as error:
             faults[stage.output] = str(error)
     found = {chain[-1].output: [faults[s.output] for s in chain if s.output in faults] for chain in chains}
@@ -139,8 +139,9 @@ def _stages(group: Unit) -> list[Stage]:
 
 def _cost(group: Unit) -> float:
     """Return roughly what a group takes, in rows times layers."""
-    layers = [(stage.shape.layers if stage.shape else None) or 1 for stage in _stages(group)]
-    return float(sum(s.steps * s.schedule.batch_size * n for s, n in zip(_stages(group), layers, strict=True)))
+    specs = [stage.spec for stage in _stages(group)]
+    layers = [(spec.shape.layers if spec.shape else None) or 1 for spec in specs]
+    return float(sum(s.steps * s.schedule.batch_size * n for s, n in zip(specs, layers, strict=True)))
 
 
 def _train_group(stages: Chain, config: EngineConfig, workspace: Workspace, run: str, task: str, of: float) -> None:

@@ -23,7 +23,8 @@ from tmkd.training.learned import signals_of
 from tmkd.training.order import RowRefs
 from tmkd.training.rows import MicroBatch, Rows, gather
 from tmkd.training.span_signals import Said, maps_of, readers_of
-from tmkd.training.stage import Reading, Stage
+from tmkd.training.stage import StageSpec
+from tmkd.training.stage_parts import Reading
 from tmkd.workspace import Workspace, corpus_folder
 
 IntArray = npt.NDArray[np.int64]
@@ -73,7 +74,7 @@ class SpanRows(Rows[SpanShard]):
     without one, around what the readers hold for the answer. So a row is one example, however long its context.
     """
 
-    def __init__(self, stage: Stage, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, window: int) -> None:
+    def __init__(self, stage: StageSpec, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, window: int) -> None:
         super().__init__(stage, workspace, tokenizer, window)
         self._misfits: dict[str, tuple[int, int]] = {}  # shard -> golden answers in no window, and in all
 
@@ -111,7 +112,7 @@ class SpanRows(Rows[SpanShard]):
                 if self.reading.unanswerable:
                     soft[header][index, NULL_PLACE] = null
         return SpanTargets(
-            golden=torch.tensor([row.golden for row in rows]) if self.stage.golden else None,
+            golden=torch.tensor([row.golden for row in rows]) if self.stage.objectives.golden else None,
             confusing=torch.tensor([row.confusing for row in rows]) if self.reading.confusing else None,
             soft={header: torch.from_numpy(values) for header, values in soft.items()},
             allowed=torch.from_numpy(allowed),
@@ -122,13 +123,13 @@ class SpanRows(Rows[SpanShard]):
 
     def read(self, shard: str) -> SpanShard:
         stage = self.stage
-        ids, question = self.tokens.read(stage.split, shard, "question")
-        _, context = self.tokens.read(stage.split, shard, "context")
-        starts, ends = self.tokens.grids(stage.split, shard)
+        ids, question = self.tokens.read(stage.data.split, shard, "question")
+        _, context = self.tokens.read(stage.data.split, shard, "context")
+        starts, ends = self.tokens.grids(stage.data.split, shard)
         readers = readers_of(stage, self.workspace, shard, ids)
-        answers = read_answers(self.workspace, stage.corpus, stage.split, shard)
+        answers = read_answers(self.workspace, stage.data.corpus, stage.data.split, shard)
         if answers is not None:
-            check_ids(ids, answers.ids, self.workspace.show(golden_path(stage.corpus, stage.split, shard)))
+            check_ids(ids, answers.ids, self.workspace.show(golden_path(stage.data.corpus, stage.data.split, shard)))
         judged = answers.answers if answers is not None else [None] * len(ids)
         texts = self._texts(shard) if self.reading.confusing else [""] * len(ids)
         maps = maps_of(stage, self.workspace, self.tokens.folder, shard, ids) if self.reading.attention else None
@@ -142,7 +143,7 @@ class SpanRows(Rows[SpanShard]):
                 found = replace(found, attention=maps.row(row)[slice(*found.window)])
             rows.append(found)
             present.append(self._present(found, says))
-        if stage.golden and stage.split != "validation":  # where nothing is learned anyway
+        if stage.objectives.golden and stage.data.split != "validation":  # where nothing is learned anyway
             self._count_misfits(shard, [row for row, golden in zip(rows, judged, strict=True) if golden])
         return SpanShard(asked, _cut(context, [row.window for row in rows]), rows, np.array(present, dtype=np.float32))
 
@@ -150,7 +151,7 @@ class SpanRows(Rows[SpanShard]):
         """Remark, once every shard has been read, of golden answers that are in no window: nobody learns them."""
         is_new = shard not in self._misfits  # later epochs read it again
         self._misfits[shard] = sum(row.golden == NOWHERE for row in answered), len(answered)
-        if not is_new or len(self._misfits) < len(self.stage.shards):
+        if not is_new or len(self._misfits) < len(self.stage.data.shards):
             return
         misfits, golden = (sum(counts) for counts in zip(*self._misfits.values(), strict=True))
         if misfits:
@@ -207,7 +208,7 @@ class SpanRows(Rows[SpanShard]):
         return [has(term) for term in self.stage.terms]
 
     def _texts(self, shard: str) -> list[str]:
-        path = f"{corpus_folder(self.stage.corpus, self.stage.split)}/{shard}"
+        path = f"{corpus_folder(self.stage.data.corpus, self.stage.data.split)}/{shard}"
         texts: list[str] = self.workspace.read_table(path, columns=["context"])["context"].to_pylist()
         return texts
 
@@ -232,7 +233,7 @@ def _looks(rows: Sequence[SpanRow], length: int, before: int) -> dict[str, torch
     }
 
 
-def _keys(stage: Stage) -> str:
+def _keys(stage: StageSpec) -> str:
     """Return the recipe's keys for how much of a context the model of a stage reads."""
     if not stage.name.startswith("teacher-"):
         return "student.max_length (or reading.overlap)"

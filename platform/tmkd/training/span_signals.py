@@ -15,7 +15,7 @@ from tmkd.text.features import Ragged
 from tmkd.text.span_logits import SpanLogits
 from tmkd.text.span_projection import Grid, project
 from tmkd.text.tokens import read_grids
-from tmkd.training.stage import Stage
+from tmkd.training.stage import StageSpec
 from tmkd.workspace import Workspace
 
 IntArray = npt.NDArray[np.int64]
@@ -54,7 +54,7 @@ class Reader:
         return Said(project(self.labels.row(row), source, target), null)
 
 
-def readers_of(stage: Stage, workspace: Workspace, shard: str, ids: IntArray) -> dict[str, Reader]:
+def readers_of(stage: StageSpec, workspace: Workspace, shard: str, ids: IntArray) -> dict[str, Reader]:
     """Read the labels of every reader that a stage learns from, by name.
 
     Args:
@@ -70,16 +70,16 @@ def readers_of(stage: Stage, workspace: Workspace, shard: str, ids: IntArray) ->
     signals = [*stage.signals.values(), *([confusing] if confusing else [])]
     readers = {}
     for name in sorted({teacher for signal in signals for teacher in signal.teachers}):
-        store = LabelStore(workspace, stage.corpus, stage.split, name)
+        store = LabelStore(workspace, stage.data.corpus, stage.data.split, name)
         found, labels = store.read_spans(shard)
         check_ids(ids, found, store.location(shard))
         vocabulary = str((store.identity or {})["vocabulary"])
-        grids = read_grids(workspace, vocabulary, stage.fingerprints[stage.split], stage.split, shard)
+        grids = read_grids(workspace, vocabulary, stage.data.fingerprints[stage.data.split], stage.data.split, shard)
         readers[name] = Reader(store.location(shard), labels, *grids)
     return readers
 
 
-def maps_of(stage: Stage, workspace: Workspace, tokens: str, shard: str, ids: IntArray) -> AttentionMaps:
+def maps_of(stage: StageSpec, workspace: Workspace, tokens: str, shard: str, ids: IntArray) -> AttentionMaps:
     """Read where the readers look together.
 
     Args:
@@ -94,7 +94,7 @@ def maps_of(stage: Stage, workspace: Workspace, tokens: str, shard: str, ids: In
     """
     assert stage.reading is not None
     assert stage.reading.attention is not None
-    store = LabelStore(workspace, stage.corpus, stage.split, stage.reading.attention.teachers[0])
+    store = LabelStore(workspace, stage.data.corpus, stage.data.split, stage.reading.attention.teachers[0])
     found, maps = store.read_attention(shard)
     check_ids(ids, found, store.location(shard))
     if f"tokens/{(store.identity or {})['vocabulary']}" != tokens:

@@ -15,7 +15,7 @@ from tmkd.training.config import EngineConfig
 from tmkd.training.lessons import LESSONS, Judge, judge_pairs
 from tmkd.training.order import RowRefs
 from tmkd.training.rows import MicroBatch, Rows
-from tmkd.training.stage import Stage
+from tmkd.training.stage import StageSpec
 from tmkd.workspace import Workspace
 
 MAX_ROWS = 2048
@@ -33,18 +33,15 @@ class Validation:
 
     @classmethod
     def of(
-        cls, stage: Stage, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, config: EngineConfig
+        cls, stage: StageSpec, workspace: Workspace, tokenizer: PreTrainedTokenizerBase, config: EngineConfig
     ) -> Validation | None:
         """Read the validation split's judged rows, at most 2,048 of them; None where there is none."""
-        if not stage.validation or not config.validations:
+        if not stage.data.validation or not config.validations:
             return None
-        reading = stage.reading and dataclasses.replace(stage.reading, confusing=None, attention=None)
-        split = dataclasses.replace(
-            stage, split="validation", shards=stage.validation, signals={}, golden=True, reading=reading
-        )
+        split = _on_validation(stage)
         lesson = LESSONS[stage.task]
         rows = lesson.rows(split, workspace, tokenizer, 1)
-        refs = _first_rows(rows, len(stage.validation), MAX_ROWS)
+        refs = _first_rows(rows, len(stage.data.validation), MAX_ROWS)
         if not len(refs):
             return None
         weights = np.ones(len(refs), dtype=np.float32)
@@ -69,6 +66,17 @@ class Validation:
             loss -= float((likelihood * judged)[counts].sum())
             count += float(judged.sum())
         return {"accuracy": correct / count, "cross_entropy": loss / count} if count else {}
+
+
+def _on_validation(stage: StageSpec) -> StageSpec:
+    """Return the stage with the golden labels of the validation split for all that it learns from."""
+    return dataclasses.replace(
+        stage,
+        data=dataclasses.replace(stage.data, split="validation", shards=stage.data.validation),
+        objectives=dataclasses.replace(stage.objectives, golden=True),
+        reading=stage.reading and dataclasses.replace(stage.reading, confusing=None, attention=None),
+        signals={},
+    )
 
 
 def _first_rows(rows: Rows[Any], shards: int, limit: int) -> RowRefs:

@@ -16,4 +16,4 @@ def test_a_base_beside_the_driver_is_told_in_full(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path)
     recipe = SimpleNamespace(student=SimpleNamespace(kind="encoder", base="models/tiny"))
     context = SimpleNamespace(recipe=recipe, workspace=Workspace.open(str(tmp_path / "ws")))
-    assert from_base(context, SimpleNamespace())["base"] == str(made)
+    assert from_base(context, SimpleNamespace()).base == str(made)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from typing import Any
+from collections.abc import Mapping
 
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.steps.context import Context
 from tmkd.steps.labels import ATTENTION_STORE, golden_identity, reading, signal, signals
 from tmkd.steps.student.start import after, from_base, other_student, student_shape
 from tmkd.training.config import Schedule
-from tmkd.training.stage import Reading, Signal, Stage
+from tmkd.training.stage import Stage, StageSpec
+from tmkd.training.stage_parts import Data, Objectives, Reading, Signal, Start
 
 
 def has_stage_1(context: Context, corpus: CorpusManifest) -> bool:
@@ -22,28 +23,24 @@ def has_stage_1(context: Context, corpus: CorpusManifest) -> bool:
 
 def pretrain_stage(context: Context, corpus: CorpusManifest) -> Stage:
     """Return stage 1: soft headers on the unlabeled split."""
-    recipe = context.recipe
-    return Stage(
-        name="pretrain", output=f"{context.run_folder}/pretrained", split="unlabeled",
-        shards=first_rows(corpus.shard_rows("unlabeled"), recipe.pretrain.rows),
-        signals=signals(context, corpus), golden=False, weights={"soft": 1.0},
-        schedule=_paced(context, recipe.pretrain), **from_base(context, corpus), shape=student_shape(context),
-        reading=_reading(context), soft_objective=recipe.pretrain.objective,
-        temperature=recipe.pretrain.temperature, **_common(context, corpus),
+    asked = context.recipe.pretrain
+    spec = _spec(
+        context, "pretrain", _data(corpus, "unlabeled", first_rows(corpus.shard_rows("unlabeled"), asked.rows)),
+        from_base(context, corpus), Objectives(False, {"soft": 1.0}, asked.objective, asked.temperature),
+        _paced(context, asked), signals(context, corpus),
     )  # fmt: skip
+    return Stage(spec, f"{context.run_folder}/pretrained")
 
 
 def attention_stage(context: Context, corpus: CorpusManifest) -> Stage:
     """Return the stage that learns where the readers look and nothing else, for as long as stage 2 (A2D, Table 5)."""
-    recipe = context.recipe
+    data = dataclasses.replace(_data(corpus, "train", corpus.shard_rows("train")), validation={})
     attention = signal(context, corpus, [ATTENTION_STORE])
-    return Stage(
-        name="attention", output=f"{context.run_folder}/attention", split="train", shards=corpus.shard_rows("train"),
-        signals={}, golden=False, weights={"attention": 1.0}, schedule=recipe.finetune,
-        **_start(context, corpus),
-        shape=student_shape(context), reading=_reading(context, attention=attention),
-        **{**_common(context, corpus), "validation": {}},
+    spec = _spec(
+        context, "attention", data, _start(context, corpus), Objectives(False, {"attention": 1.0}),
+        context.recipe.finetune, {}, _reading(context, attention=attention),
     )  # fmt: skip
+    return Stage(spec, f"{context.run_folder}/attention")
 
 
 def finetune_stage(context: Context, corpus: CorpusManifest) -> Stage:
@@ -51,27 +48,25 @@ def finetune_stage(context: Context, corpus: CorpusManifest) -> Stage:
 
     Without a stage before, it starts from ``finetune.starts_from``, else from the base.
     """
-    recipe, alpha = context.recipe, context.recipe.finetune.alpha
-    beside = 0.0 if recipe.finetune.attention_first else recipe.finetune.attention
-    weights = {"golden": 1 - alpha, "soft": alpha, "answer": recipe.finetune.answer, "attention": beside}
-    readers = list(recipe.teachers)
-    shards = corpus.shard_rows("train")
-    more = {
-        "confusing": signal(context, corpus, readers) if recipe.finetune.answer else None,
-        "attention": signal(context, corpus, [ATTENTION_STORE]) if beside else None,
-    }
-    return Stage(
-        name="finetune", output=f"{context.run_folder}/finetuned", split="train", shards=shards,
-        signals=signals(context, corpus) if alpha > 0 else {}, golden=alpha < 1,
-        weights={name: weight for name, weight in weights.items() if weight > 0},
-        schedule=_paced(context, _finetune_schedule(context, corpus, sum(shards.values()))),
-        **_before_finetune(context, corpus),
-        shape=student_shape(context),
-        reading=_reading(context, **more),
-        soft_objective=recipe.finetune.objective, temperature=recipe.finetune.temperature,
-        golden_identity=golden_identity(context, corpus, "train"),
-        **_common(context, corpus),
+    asked = context.recipe.finetune
+    beside = 0.0 if asked.attention_first else asked.attention
+    weights = {"golden": 1 - asked.alpha, "soft": asked.alpha, "answer": asked.answer, "attention": beside}
+    reading = _reading(
+        context,
+        confusing=signal(context, corpus, list(context.recipe.teachers)) if asked.answer else None,
+        attention=signal(context, corpus, [ATTENTION_STORE]) if beside else None,
+    )
+    data = _golden_data(context, corpus)
+    spec = _spec(
+        context, "finetune", data, _before_finetune(context, corpus),
+        Objectives(
+            asked.alpha < 1, {name: weight for name, weight in weights.items() if weight > 0}, asked.objective,
+            asked.temperature,
+        ),
+        _paced(context, _finetune_schedule(context, corpus, sum(data.shards.values()))),
+        signals(context, corpus) if asked.alpha > 0 else {}, reading,
     )  # fmt: skip
+    return Stage(spec, f"{context.run_folder}/finetuned")
 
 
 def stages_before(context: Context, corpus: CorpusManifest) -> list[Stage]:
@@ -84,29 +79,27 @@ def baseline_stages(context: Context, corpus: CorpusManifest) -> list[Stage]:
     """Return a stage for every rate and warm-up: as many steps as both student stages together."""
     recipe = context.recipe
     steps = sum(stage.steps for stage in [*stages_before(context, corpus), finetune_stage(context, corpus)])
-    shared = Stage(
-        name="baseline", output="", split="train", shards=corpus.shard_rows("train"), signals={}, golden=True,
-        weights={"golden": 1.0}, schedule=recipe.finetune, **from_base(context, corpus), shape=student_shape(context),
-        reading=_reading(context), golden_identity=golden_identity(context, corpus, "train"),
-        **_common(context, corpus),
+    shared = _spec(
+        context, "baseline", _golden_data(context, corpus), from_base(context, corpus),
+        Objectives(True, {"golden": 1.0}), recipe.finetune, {},
     )  # fmt: skip
     tried = []
     for rate in recipe.baseline.learning_rates:
         for warmup in recipe.baseline.warmup_ratios:
             schedule = _schedule_of_steps(recipe.finetune, shared.rows, steps, rate, warmup)
-            output = f"{context.run_folder}/baseline/{rate:g}-{warmup:g}"
-            tried.append(dataclasses.replace(shared, output=output, schedule=schedule))
+            spec = dataclasses.replace(shared, schedule=schedule)
+            tried.append(Stage(spec, f"{context.run_folder}/baseline/{rate:g}-{warmup:g}"))
     return tried
 
 
-def _before_finetune(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
+def _before_finetune(context: Context, corpus: CorpusManifest) -> Start:
     """Return what stage 2 starts from."""
     if context.recipe.finetune.attention_first:
         return after(attention_stage(context, corpus))
     return _start(context, corpus)
 
 
-def _start(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
+def _start(context: Context, corpus: CorpusManifest) -> Start:
     """Return what the stages after stage 1 start from: it, another corpus's student, or the base."""
     if has_stage_1(context, corpus):
         return after(pretrain_stage(context, corpus))
@@ -136,9 +129,8 @@ def _paced(context: Context, schedule: Schedule) -> Schedule:
 
 def _schedule_of_steps(like: Schedule, rows: int, steps: int, rate: float, warmup: float) -> Schedule:
     per_epoch = math.ceil(rows / like.batch_size)
-    values = like.model_dump(include=set(Schedule.model_fields))
-    values |= {"learning_rate": rate, "warmup_ratio": warmup, "max_steps": steps, "epochs": steps / per_epoch + 1}
-    return Schedule(**values)
+    changes = {"learning_rate": rate, "warmup_ratio": warmup, "max_steps": steps, "epochs": steps / per_epoch + 1}
+    return Schedule(**like.alone().model_dump() | changes)
 
 
 def first_rows(shards: dict[str, int], rows: int | None) -> dict[str, int]:
@@ -148,21 +140,39 @@ def first_rows(shards: dict[str, int], rows: int | None) -> dict[str, int]:
     return dict(itertools.islice(shards.items(), enough))
 
 
-def _reading(context: Context, **signals_beside: Signal | None) -> Reading | None:
-    recipe = context.recipe.reading
-    return reading(
-        context, recipe.max_question_tokens, recipe.overlap, temperature=recipe.temperature,
-        candidates=recipe.candidates, **signals_beside,
+def _reading(context: Context, confusing: Signal | None = None, attention: Signal | None = None) -> Reading | None:
+    asked = context.recipe.reading
+    found = reading(context, asked.max_question_tokens, asked.overlap)
+    return found and dataclasses.replace(
+        found, temperature=asked.temperature, candidates=asked.candidates, confusing=confusing, attention=attention
+    )
+
+
+def _spec(
+    context: Context,
+    name: str,
+    data: Data,
+    start: Start,
+    objectives: Objectives,
+    schedule: Schedule,
+    learned: Mapping[str, Signal],
+    reads: Reading | None = None,
+) -> StageSpec:
+    """Return the specification of one of the student's stages; spans are read as the recipe says unless told."""
+    recipe = context.recipe
+    return StageSpec(
+        name=name, task=recipe.corpus.task, data=data, start=start, shape=student_shape(context),
+        max_length=recipe.student.max_length, signals=learned, objectives=objectives, schedule=schedule,
+        seed=recipe.student_seed, reading=reads or _reading(context),
     )  # fmt: skip
 
 
-def _common(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
-    labelled = corpus.has_labels("validation")
-    return {
-        "corpus": corpus.name,
-        "fingerprints": corpus.fingerprints,
-        "classes": tuple(corpus.classes),
-        "seed": context.recipe.student_seed,
-        "max_length": context.recipe.student.max_length,
-        "validation": corpus.shard_rows("validation") if labelled else {},
-    }
+def _golden_data(context: Context, corpus: CorpusManifest) -> Data:
+    """Return the train split with its golden labels."""
+    data = _data(corpus, "train", corpus.shard_rows("train"))
+    return dataclasses.replace(data, golden_identity=golden_identity(context, corpus, "train"))
+
+
+def _data(corpus: CorpusManifest, split: str, shards: Mapping[str, int]) -> Data:
+    validation = corpus.shard_rows("validation") if corpus.has_labels("validation") else {}
+    return Data(corpus.name, split, corpus.fingerprints, shards, tuple(corpus.classes), validation=validation)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.models.bi_lstm_config import BiLstmConfig
@@ -15,6 +13,7 @@ from tmkd.steps.labels import base_identity
 from tmkd.steps.student.word_base import student_base
 from tmkd.training.plan import read_note
 from tmkd.training.stage import Stage
+from tmkd.training.stage_parts import Start
 
 
 def student_shape(context: Context) -> StudentShape:
@@ -24,14 +23,14 @@ def student_shape(context: Context) -> StudentShape:
     return StudentShape(student.layers, student.pooling, student.freeze_embeddings, student.dropout, student.max_length)
 
 
-def from_base(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
+def from_base(context: Context, corpus: CorpusManifest) -> Start:
     base = student_base(context, corpus)
-    return {"base": everywhere(base), "base_identity": base_identity(context.workspace, base, "student.base")}
+    return Start(base=everywhere(base), base_identity=base_identity(context.workspace, base, "student.base"))
 
 
-def after(before: Stage) -> dict[str, Any]:
+def after(before: Stage) -> Start:
     """Return what a stage starts from that follows another one."""
-    return {"starts_from": before.output, "parent": before.identity()}
+    return Start(folder=before.output, parent=before.identity())
 
 
 def check_start(context: Context) -> None:
@@ -40,7 +39,7 @@ def check_start(context: Context) -> None:
         other_student(context, context.recipe.finetune.starts_from)
 
 
-def other_student(context: Context, folder: str) -> dict[str, Any]:
+def other_student(context: Context, folder: str) -> Start:
     note, shape = read_note(context.workspace, folder), student_shape(context)
     if note is None:
         raise UserError(
@@ -62,4 +61,4 @@ def other_student(context: Context, folder: str) -> dict[str, Any]:
                 f"finetune.starts_from: {context.workspace.show(folder)} has {key} {has}, but student.{key} is "
                 f"{wanted}; they must be the same"
             )
-    return {"starts_from": folder, "parent": note["identity"]}
+    return Start(folder=folder, parent=note["identity"])

@@ -8,6 +8,7 @@ from typing import Any
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.models.folders import fetch
+from tmkd.recipe.recipe import Recipe
 from tmkd.steps.context import Context
 from tmkd.steps.student.stages import (
     attention_stage,
@@ -83,10 +84,10 @@ def _ensure(context: Context, step: str, stages: list[Stage]) -> list[dict[str, 
         context.skip(step, where)
         return _counted(context, stages, [note for note in notes if note is not None])
     with context.step(step, where), context.child(step, stages[-1].identity()) as child:
-        child.params(_params(stages))
+        child.params(_params(context.recipe, stages))
         tracked = [dataclasses.replace(stage, tracked=child if len(stages) == 1 else None) for stage in stages]
         found = train(tracked, context.recipe.training, context.workspace, context.recipe.run_name, stages[0].name)
-        if len(stages) == 1 and stages[0].headers:
+        if len(stages) == 1 and stages[0].spec.headers:
             child.model(lambda: _described(context, stages[0]), name=stages[0].name)
         child.metrics(_rows(stages[0], found[0]))
     return _counted(context, stages, found)
@@ -124,7 +125,7 @@ def _best(tried: list[dict[str, Any]]) -> str:
 def _described(context: Context, stage: Stage) -> FolderModel:
     """Return what MLflow is told of a finished student."""
     folder, recipe = fetch(context.workspace, stage.output), context.recipe
-    if stage.task == "pair":
+    if stage.spec.task == "pair":
         return pair_model(folder, EXAMPLES)
     from tmkd.evaluation.span_model import span_model  # not above: pairs need none of a reader's rooms
 
@@ -132,9 +133,13 @@ def _described(context: Context, stage: Stage) -> FolderModel:
     return span_model(folder, recipe.student_reader(), reading.max_answer_tokens, reading.unanswerable, EXAMPLES)
 
 
-def _params(stages: list[Stage]) -> dict[str, Any]:
-    schedule = {f"schedule.{key}": value for key, value in stages[0].schedule.model_dump().items()}
-    return {"rows": stages[0].rows, "steps": stages[0].steps, "headers": ", ".join(stages[0].headers), **schedule}
+def _params(recipe: Recipe, stages: list[Stage]) -> dict[str, Any]:
+    """Return what MLflow shows of a step's first stage: its block of the recipe, with the schedule that it has."""
+    spec = stages[0].spec
+    blocks = {"pretrain": recipe.pretrain, "finetune": recipe.finetune, "attention": recipe.finetune}
+    block = {**(blocks[spec.name].model_dump() if spec.name in blocks else {}), **spec.schedule.model_dump()}
+    schedule = {f"schedule.{key}": value for key, value in block.items()}
+    return {"rows": spec.rows, "steps": spec.steps, "headers": ", ".join(spec.headers), **schedule}
 
 
 def _tried(stage: Stage, note: dict[str, Any]) -> dict[str, Any]:
@@ -142,8 +147,8 @@ def _tried(stage: Stage, note: dict[str, Any]) -> dict[str, Any]:
     accuracy, entropy = history.get("validation_accuracy", []), history.get("validation_cross_entropy", [])
     return {
         "folder": stage.output,
-        "learning_rate": stage.schedule.learning_rate,
-        "warmup_ratio": stage.schedule.warmup_ratio,
+        "learning_rate": stage.spec.schedule.learning_rate,
+        "warmup_ratio": stage.spec.schedule.warmup_ratio,
         "steps": stage.steps,
         "validation_accuracy": accuracy[-1][1] if accuracy else None,
         "validation_cross_entropy": entropy[-1][1] if entropy else None,

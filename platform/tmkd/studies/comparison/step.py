@@ -136,7 +136,7 @@ def _answer(
     for each in done:
         name, shape = each.cell.name(usual), _shape(each.cell)
         found.add_speed(name, measured, shape, len(each.students))
-        key = f"{shape} {each.chains[0][-1].headers}"
+        key = f"{shape} {each.chains[0][-1].spec.headers}"
         if key not in sizes:
             sizes[key] = parameters(context.workspace, each.students[0])
         found.sizes[name] = sizes[key] * len(each.students)

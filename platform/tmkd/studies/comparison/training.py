@@ -57,12 +57,14 @@ def plan(context: Context, corpus: CorpusManifest, wanted: Sequence[Cell], seeds
 def addressed(context: Context, stages: Sequence[Stage]) -> tuple[Stage, ...]:
     """Give stages folders that are called after what they are, so that what is equal is found and not made again."""
     folders = {stage.output: f"{context.run_folder}/cells/{stage.identity()}" for stage in stages}
-    return tuple(
-        dataclasses.replace(
-            stage, output=folders[stage.output], starts_from=folders.get(stage.starts_from or "", stage.starts_from)
-        )
-        for stage in stages
-    )
+    return tuple(_moved(stage, folders) for stage in stages)
+
+
+def _moved(stage: Stage, folders: Mapping[str, str]) -> Stage:
+    """Return a stage that reads and writes in other folders, which is no other stage."""
+    start = stage.spec.start
+    start = dataclasses.replace(start, folder=folders.get(start.folder or "", start.folder))
+    return dataclasses.replace(stage, spec=dataclasses.replace(stage.spec, start=start), output=folders[stage.output])
 
 
 def train_all(context: Context, planned: Sequence[Planned]) -> dict[str, str]:

@@ -172,7 +172,7 @@ def _study(
     stages = [maker(point) for point in points]
     check_rungs(stages[0].steps, asked.rungs)
     for stage in stages:
-        check_learned(stage, context.workspace, recipe.training.min_scored)
+        check_learned(stage.spec, context.workspace, recipe.training.min_scored)
     cpus, gpus = worker_resources(recipe.training.model_copy(update={"workers": 1}))
     lab = Lab(
         maker, recipe.training.model_copy(update={"validations": asked.rungs, "workers": 1}), context.workspace,

@@ -54,8 +54,8 @@ def super_stage(context: Context, corpus: CorpusManifest, depths: Sequence[int])
     """Return stage 1 of the deepest student with headers after each of ``depths`` layers, all of one weight."""
     deepest = shape_recipe(context.recipe, Shape("encoder", max(depths)))
     stage = pretrain_stage(dataclasses.replace(context, recipe=deepest), corpus)
-    signals = {at_depth(header, depth): each for depth in depths for header, each in stage.signals.items()}
-    return dataclasses.replace(stage, name="super", output=f"{context.run_folder}/super", signals=signals)
+    signals = {at_depth(header, depth): each for depth in depths for header, each in stage.spec.signals.items()}
+    return Stage(dataclasses.replace(stage.spec, name="super", signals=signals), f"{context.run_folder}/super")
 
 
 def _depths(shapes: Sequence[Shape]) -> list[int]:

@@ -142,8 +142,8 @@ def sizes() -> dict[str, str | int]:
 def stage_fields() -> dict[str, int]:
     """Count the fields of the stage's specification at its top level."""
     for node in ast.walk(ast.parse((PACKAGE / "training" / "stage.py").read_text(encoding="utf-8"))):
-        if isinstance(node, ast.ClassDef) and node.name == "Stage":
-            return {"fields of Stage": sum(isinstance(part, ast.AnnAssign) for part in node.body)}
+        if isinstance(node, ast.ClassDef) and node.name == "StageSpec":
+            return {"fields of StageSpec": sum(isinstance(part, ast.AnnAssign) for part in node.body)}
     return {}
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
-from collections import Counter
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,6 @@ from tmkd.models.folders import publish
 from tmkd.workspace import Workspace
 
 BASE = "fixture/base"
-VOCABULARY = 1500
-WORDS_FROM = ("config.py", "workspace.py", "console.py", "models/student.py", "tasks/features.py", "corpus/config.py")
 SIZES = {"unlabeled_questions": 60, "golden_questions": 20, "validation_questions": 10, "test_questions": 30}
 READING = {"max_question_tokens": 16, "overlap": 8}
 PACKAGES = ["rich", "pydantic", "fsspec", "networkx", "sqlalchemy"]
@@ -89,7 +86,7 @@ def ensure_base(workspace: Workspace) -> str:
     """Make the tiny model (2 layers × 64) and its tokenizer in the workspace, if they are not there.
 
     Returns:
-        Where every node finds it. The vocabulary is learned from this package's own source.
+        Where every node finds it.
     """
     if not workspace.exists(f"{BASE}/vocab.txt"):  # the last of its files
         with tempfile.TemporaryDirectory(prefix="tmkd-fixture-") as folder:
@@ -114,10 +111,7 @@ def _make_base(folder: Path) -> None:
 
 
 def _vocabulary() -> list[str]:
-    """Return special tokens, characters and the most frequent words; the same on every machine."""
-    package = Path(__file__).resolve().parent.parent
-    text = " ".join((package / name).read_text(encoding="utf-8").lower() for name in WORDS_FROM)
-    words = Counter(re.findall(r"[a-z]{2,}", text))
-    frequent = sorted(words, key=lambda word: (-words[word], word))[:VOCABULARY]
+    """Return special tokens, characters and frequent words of programs' documentation; the same wherever it runs."""
+    words = (resources.files("tmkd.app") / "fixture_words.txt").read_text(encoding="utf-8").split()
     characters = [chr(code) for code in range(33, 127) if not chr(code).isupper()]
-    return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters, *(f"##{c}" for c in characters), *frequent]
+    return ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *characters, *(f"##{c}" for c in characters), *words]

@@ -20,9 +20,9 @@ import psutil
 import pytest
 
 from tmkd import console, tracking
+from tmkd.evaluation.pair_model import PairScorer, pair_model
 from tmkd.tracking.abandoned import PROCESS_TAG, end_abandoned, this_process
 from tmkd.tracking.connection import SQLITE, locate
-from tmkd.tracking.pair_model import PairScorer, pair_model
 from tmkd.workspace import Workspace
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from transformers import (
 
 from tmkd.corpus.schema import PAIR_SCHEMA, SPAN_SCHEMA
 from tmkd.models.folders import local_folder
+from tmkd.models.span_student import StudentForQuestionAnswering
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import StudentConfig
 from tmkd.workspace import Workspace, corpus_folder, fingerprint, shard_name
@@ -32,6 +34,8 @@ WORDS = [
     "search", "rank", "passage", "question", "index", "shard", "token", "model", "teacher", "student", "label", "array",
     "matrix", "vector", "column", "row", "return", "compute", "load", "write", "read", "sort", "merge", "split",
 ]  # fmt: skip
+
+STUDENT_HEADERS = ("golden", "soft:a")
 
 
 def sentence(rng: np.random.Generator, low: int, high: int) -> str:
@@ -112,16 +116,24 @@ def gpt2_classifier(folder: Path) -> Path:
     return _save(GPT2ForSequenceClassification(config), bpe_tokenizer(roberta=False), folder)
 
 
-def student_classifier(folder: Path) -> Path:
+def student_classifier(folder: Path, trained: Sequence[str] = STUDENT_HEADERS) -> Path:
     """Save a student of this project: two headers on two layers."""
     torch.manual_seed(0)
     tokenizer = bert_tokenizer()
     config = StudentConfig(
-        base=_bert_config().to_dict(), headers=["golden", "soft:a"], trained_headers=["golden", "soft:a"],
+        base=_bert_config().to_dict(), headers=list(STUDENT_HEADERS), trained_headers=list(trained),
         pooling="match", sep_token_id=tokenizer.sep_token_id, special_token_ids=tokenizer.all_special_ids,
         id2label={0: "not_relevant", 1: "relevant"},
     )  # fmt: skip
     return _save(StudentForSequenceClassification(config), tokenizer, folder)
+
+
+def student_reader(folder: Path) -> Path:
+    """Save a span student of this project: two headers on two layers."""
+    torch.manual_seed(0)
+    headers = list(STUDENT_HEADERS)
+    config = StudentConfig(base=_bert_config().to_dict(), headers=headers, trained_headers=headers)
+    return _save(StudentForQuestionAnswering(config), bert_tokenizer(), folder)
 
 
 @dataclass(frozen=True)

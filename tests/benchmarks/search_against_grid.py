@@ -25,8 +25,11 @@ import pyarrow.parquet as pq
 from tmkd.cluster import connect, usable_cores
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.evaluation.comparison import Comparison, Judged
+from tmkd.evaluation.pairs import PAIRS
 from tmkd.evaluation.quality import correct
-from tmkd.evaluation.scoring import Task, measure
+from tmkd.evaluation.scorer import StoredRows
+from tmkd.evaluation.scoring import Measurement, measure
+from tmkd.evaluation.task_scoring import TextLimits
 from tmkd.models.student_config import AGGREGATE
 from tmkd.recipe.files import load
 from tmkd.workspace import Workspace
@@ -123,11 +126,12 @@ def judge(recipe: str, workspace: Workspace, students: dict[str, str]) -> Compar
     read = load(recipe, {})
     corpus = CorpusManifest.load(workspace, read.corpus.name)
     split = read.evaluation.split
-    task = Task(
-        workspace, corpus.name, corpus.fingerprints, split, tuple(corpus.shards(split)), students, {},
-        read.student.max_length, read.training.precision, 0.0, [], read.training.placement,
+    rows = StoredRows(workspace, corpus.name, corpus.fingerprints, split, tuple(corpus.shards(split)))
+    wanted = Measurement(
+        PAIRS, rows, students, {}, TextLimits(read.student.max_length), read.training.precision, 0.0, [],
+        read.training.placement,
     )  # fmt: skip
-    found = measure(task).probabilities
+    found = measure(wanted).outputs
     questions, labels = [], []
     for shard in corpus.shards(split):
         rows = pq.read_table(workspace.local_path(f"corpora/{corpus.name}/{split}/{shard}"))

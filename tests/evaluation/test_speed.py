@@ -2,7 +2,7 @@ import time
 
 import pytest
 
-from tmkd.evaluation.speed import measure_pairs_per_second, with_ensemble
+from tmkd.evaluation.speed import measure_milliseconds, measure_pairs_per_second, with_ensemble
 
 PAIRS = [("question", f"passage {i}") for i in range(1000)]
 
@@ -34,6 +34,17 @@ def test_one_pair_is_enough_and_none_is_not():
     assert measure_pairs_per_second(lambda pairs: None, PAIRS[:1], seconds=0.01) > 0
     with pytest.raises(ValueError, match="no pairs"):
         measure_pairs_per_second(len, [])
+
+
+def test_one_pair_takes_the_median_time_of_calls_on_different_pairs():
+    asked = []
+
+    def score(pairs):
+        time.sleep(0.2 if len(asked) == 7 else 0.005)
+        asked.append(pairs)
+
+    assert measure_milliseconds(score, PAIRS[:4], seconds=0.1) == pytest.approx(5, rel=0.3)
+    assert asked[5:9] == [[pair] for pair in PAIRS[:4]]  # after five untimed ones
 
 
 def test_an_ensemble_takes_its_teachers_turns_together():

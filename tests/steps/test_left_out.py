@@ -12,13 +12,13 @@ from tiny_teachers import write_corpus
 from tmkd.errors import UserError
 from tmkd.evaluation.scoring import Measured
 from tmkd.evaluation.span_answers import Readings
-from tmkd.evaluation.span_scoring import SpanMeasured
 from tmkd.soft_labels.golden import golden_path
 from tmkd.soft_labels.store import LabelStore
 from tmkd.steps.context import Context
-from tmkd.steps.evaluation import _contributions, _rows
 from tmkd.steps.left_out import scored_by_all
 from tmkd.steps.pair_split import read_split
+from tmkd.steps.pairs import lines as pair_lines
+from tmkd.steps.pairs.report import _contributions
 from tmkd.steps.spans.report import lines_of
 from tmkd.steps.spans.split import SpanSplit
 from tmkd.text.span_projection import Grid
@@ -67,7 +67,7 @@ def test_such_a_row_is_nobody_s_mistake_and_all_models_are_judged_on_the_same_ro
     assert np.flatnonzero(~split.scored).tolist() == GAP
     assert split.labels.tolist() == [-1 if row in GAP else label for row, label in enumerate(LABELS)]
     assert np.isnan(split.teachers["a"][GAP]).all() and np.isfinite(split.teachers["b"]).all()
-    rows = {row.model: row for row, _ in _rows(split, Measured({}, {}, {}))}
+    rows = {line.row.model: line.row for line in pair_lines.lines_of(context, split, Measured())}
     assert rows["teacher:a"].accuracy == 1.0
     assert rows["teacher:b"].accuracy == pytest.approx(4 / 5)
     brought = {each.teacher: each.alone for each in _contributions(context, split)}
@@ -79,7 +79,7 @@ def test_such_a_row_is_nobody_s_mistake_and_all_models_are_judged_on_the_same_ro
 def test_without_golden_labels_agreement_is_taken_on_the_scored_rows(tmp_path) -> None:
     context, corpus = _judged(Workspace.open(str(tmp_path)), GAP, golden=False)
     split = read_split(context, corpus, "test")
-    rows = {row.model: row for row, _ in _rows(split, Measured({}, {}, {}))}
+    rows = {line.row.model: line.row for line in pair_lines.lines_of(context, split, Measured())}
     assert rows["teacher:a"].top1_agreement is not None
 
 
@@ -109,8 +109,8 @@ def test_a_context_that_was_not_read_is_no_right_answer_to_a_question_without_on
     )  # fmt: skip
     reading = SimpleNamespace(unanswerable=True, max_answer_tokens=4)
     context = Context(SimpleNamespace(reading=reading), None, None, None)
-    rows = {line.row.model: line.row.exact_match for line in lines_of(context, split, SpanMeasured({}, {}, {}))}
+    rows = {line.row.model: line.row.exact_match for line in lines_of(context, split, Measured())}
     assert rows == {"teacher:gap": 1.0, "teacher:reads": 1.0, "ensemble": 1.0}
     split.scored[0] = True
-    rows = {line.row.model: line.row.exact_match for line in lines_of(context, split, SpanMeasured({}, {}, {}))}
+    rows = {line.row.model: line.row.exact_match for line in lines_of(context, split, Measured())}
     assert rows["teacher:gap"] == 1.0 and rows["teacher:reads"] == 0.5

@@ -17,8 +17,6 @@ LABEL_SWITCHES = {
 }
 STUDENT_STEPS = ("stage 1", "stage 2", "baseline")
 """What follows the labels."""
-EVALUATED_STEPS = ("students", "baseline", "evaluation")
-"""What jobs/evaluate.py does with the labels."""
 COMPARE_SHORTHAND = {"seeds": "compare.seeds"}
 SEARCH_SHORTHAND = {"trials": "search.trials", "under-ms": "search.under_ms", "at-least": "search.at_least"}
 
@@ -117,13 +115,11 @@ def _labels(context: Context) -> dict[str, Any]:
 def _teacher_table(context: Context, corpus: CorpusManifest) -> list[dict[str, Any]]:
     from tmkd.evaluation import table
     from tmkd.steps.evaluation import teacher_quality
-    from tmkd.steps.spans.evaluation import reader_quality
 
     name = context.recipe.evaluation.split
     if not corpus.rows(name):
         return []
-    measure = reader_quality if corpus.task == "span" else teacher_quality
-    rows = measure(context, corpus, name)
+    rows = teacher_quality(context, corpus, name)
     if not rows:
         return []
     table.show(rows, f"Teachers on the {name} split of {corpus.name}")
@@ -156,14 +152,10 @@ def _finetune(context: Context) -> dict[str, Any]:
 
 def _evaluate(context: Context) -> dict[str, Any]:
     from tmkd.steps.evaluation import evaluate as evaluate_all
-    from tmkd.steps.ready import ready
-    from tmkd.steps.spans.evaluation import evaluate_spans
     from tmkd.steps.student.start import check_start
 
     check_start(context)
-    if context.recipe.corpus.task == "span":
-        return evaluate_spans(context)
-    return evaluate_all(context, ready(context, judged=context.recipe.evaluation.split, steps=EVALUATED_STEPS))
+    return evaluate_all(context)
 
 
 def _compare(context: Context) -> dict[str, Any]:

@@ -1,4 +1,5 @@
 """How good a model is: quality, agreement, significance, speed, and the one table that compares them all.
 
-Pure functions over arrays, but for what asks models (`scoring`, `span_scoring`, `span_model`) and what writes files.
+Pure functions over arrays, but for what asks models (`scorer`, `scoring`, `pair_model`, `span_model`) and what writes
+files.
 """

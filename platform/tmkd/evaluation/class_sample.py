@@ -11,14 +11,13 @@ from scipy.special import softmax
 
 from tmkd.cluster import progress_poster, setup_worker
 from tmkd.evaluation.alone import PROGRESS, run_alone
-from tmkd.evaluation.scoring import tokens_of
+from tmkd.evaluation.pairs import PAIRS
+from tmkd.evaluation.scorer import TimedModel
 from tmkd.models.folders import local_folder
 from tmkd.placement import Placement
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.precision import resolve_device, set_threads
 from tmkd.teachers.config import TeacherConfig
-from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import teacher_class
 
 
 @dataclass(frozen=True)
@@ -47,9 +46,7 @@ def _score(sample: ClassSample, threads: int) -> npt.NDArray[np.float64]:
     setup_worker()
     set_threads(threads)
     folder = local_folder(sample.model, f"teachers.{sample.teacher}.model")
-    teacher = teacher_class(sample.config.kind).load(sample.config, folder, Host(resolve_device("auto"), "fp32"))
-    asked, text = teacher.card.question_view(sample.config), teacher.card.reads[1]
-    seen = [(asked.of(question), text.of(passage)) for question, passage in sample.pairs]
-    logits = teacher.score(*tokens_of(load_tokenizer(folder), seen)).values
+    host = Host(resolve_device("auto"), "fp32")
+    logits = TimedModel.of_teacher(PAIRS, sample.config, folder, host).raw(sample.pairs).values
     progress_poster(PROGRESS)(1, 1)
     return np.asarray(softmax(np.asarray(logits, np.float64), axis=1))

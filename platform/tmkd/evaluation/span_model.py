@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tmkd.evaluation.span_answers import Readings
+from tmkd.evaluation.scorer import Scorer
+from tmkd.evaluation.task_scoring import TextLimits
 from tmkd.runtimes.host import Host
 from tmkd.teachers.config import TeacherConfig
-from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.span_reader import SpanReader
-from tmkd.text.span_projection import grids_of
-from tmkd.text.tokens import CONTEXT, tokenize, tokenize_whole
+from tmkd.text.tokens import CONTEXT
 from tmkd.tracking.folder_model import FolderModel
 
 if TYPE_CHECKING:
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
 
 COLUMNS = ("question", CONTEXT)
 ANSWER = "answer"
+LIMITS = ("max_length", "overlap", "max_question_tokens")
 
 
 class Answerer:
@@ -27,9 +26,8 @@ class Answerer:
 
     def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
         self.max_tokens, self.unanswerable = int(settings["max_answer_tokens"]), bool(settings["unanswerable"])
-        self.tokenizer = load_tokenizer(folder)
-        config = TeacherConfig(model=str(folder), **settings["reader"])
-        self.reader = SpanReader.load(config, folder, Host("cpu", "fp32"))
+        limits = TextLimits(**{name: settings["reader"][name] for name in LIMITS})
+        self.scorer = Scorer.open(folder, limits, Host("cpu", "fp32"))
 
     def predict(self, model_input: pd.DataFrame, params: dict[str, Any] | None = None) -> pd.DataFrame:
         """Return the column ``answer``, empty where there is none.
@@ -41,9 +39,7 @@ class Answerer:
         import pandas as pd
 
         questions, contexts = (model_input[column].tolist() for column in COLUMNS)
-        text = tokenize_whole(self.tokenizer, contexts)
-        found = self.reader.score(tokenize(self.tokenizer, questions), text["tokens"])
-        readings = Readings.of(found.values, grids_of(text["starts"], text["ends"]))
+        readings = self.scorer.score_texts(list(zip(questions, contexts, strict=True)))
         answers = [
             readings.answer(row, context, self.max_tokens, self.unanswerable) for row, context in enumerate(contexts)
         ]
@@ -60,7 +56,7 @@ def span_model(
 ) -> FolderModel:
     """Describe the span reader in ``folder``, which reads as ``reader`` says, with a few (question, context) pairs."""
     settings = {
-        "reader": reader.model_dump(include={"kind", "max_length", "overlap", "max_question_tokens"}),
+        "reader": reader.model_dump(include={"kind", *LIMITS}),
         "max_answer_tokens": max_answer_tokens,
         "unanswerable": unanswerable,
     }

@@ -1,4 +1,4 @@
-"""How many pairs a second a model scores."""
+"""How many pairs a second a model scores, and how long it takes for one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 Pair = tuple[str, str]
 WARM_UP_PAIRS = 64
+WARM_UP_CALLS = 5
 CHUNKS = 5
 
 
@@ -37,6 +38,25 @@ def measure_pairs_per_second(
     while len(rates) < 3 or time.perf_counter() < end:
         rates.append(_rate(score, _sample(pairs, stride, len(rates))))
     return median(rates)
+
+
+def measure_milliseconds(score: Callable[[Sequence[Pair]], Any], pairs: Sequence[Pair], seconds: float) -> float:
+    """Return the median time of ``score`` for one pair, over different ones; after a few untimed calls.
+
+    Args:
+        score: texts in, scores out, tokenising included.
+        pairs: (question, passage); at least one.
+        seconds: time to spend after warming up; a few calls are timed in any case.
+    """
+    for index in range(WARM_UP_CALLS):
+        score([pairs[index % len(pairs)]])
+    took: list[float] = []
+    end = time.perf_counter() + seconds
+    while len(took) < WARM_UP_CALLS or time.perf_counter() < end:
+        started = time.perf_counter()
+        score([pairs[len(took) % len(pairs)]])
+        took.append((time.perf_counter() - started) * 1000)
+    return median(took)
 
 
 def _sample(pairs: Sequence[Pair], stride: int, offset: int) -> Sequence[Pair]:

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 import logging
-import statistics
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from transformers import AutoModelForSequenceClassification, AutoTokenizer
-
 from tmkd.cluster import progress_poster, setup_worker
 from tmkd.errors import UserError
 from tmkd.evaluation.alone import PROGRESS, run_alone
-from tmkd.evaluation.scoring import HeaderScores, Pairs, tokens_of
-from tmkd.evaluation.speed import measure_pairs_per_second
-from tmkd.models.damaged import damage_named
+from tmkd.evaluation.scorer import Scorer
+from tmkd.evaluation.task_scoring import Pairs, TextLimits
 from tmkd.models.folders import fetch
 from tmkd.placement import Placement
-from tmkd.runtimes.base import FloatArray, Runtime
+from tmkd.runtimes.base import FloatArray
 from tmkd.runtimes.fidelity import fidelity
 from tmkd.runtimes.host import Host
 from tmkd.runtimes.onnx_export import available
-from tmkd.runtimes.opening import open_runtime
 from tmkd.runtimes.precision import has_fast_bf16, resolve_device, set_threads
-from tmkd.text.features import Features, Template
-from tmkd.workspace import Workspace, fingerprint
+from tmkd.workspace import Workspace
 
 log = logging.getLogger(__name__)
-WARM_UP = 5
 COMPARED = 128
 """Pairs on which a runtime must say what torch says in fp32."""
 
@@ -159,48 +151,24 @@ def hosts(device: str) -> list[Host]:
 
 
 def _time_one(folder: Path, timing: Timing) -> ShapeSpeed:
-    tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=False)
-    features = Features(Template.of(tokenizer, 2), timing.max_length)
-    key = fingerprint([str(folder), (folder / "model.safetensors").stat().st_mtime_ns])
     each: dict[str, Timed] = {}
     reference: FloatArray | None = None
     parameters = 0
     for host in hosts(resolve_device("auto")):
-        with damage_named(folder):
-            model = AutoModelForSequenceClassification.from_pretrained(folder, trust_remote_code=False)
-        network = HeaderScores(model)
-        parameters = network.parameter_count
         way = f"{host.backend} {host.precision}"
         try:
-            runtime = open_runtime(network, features, host, key, None)
-            said = runtime.run(*tokens_of(tokenizer, timing.pairs[:COMPARED])).complete(way)
+            scorer = Scorer.open(folder, TextLimits(timing.max_length), host, way)
+            said = scorer.raw(timing.pairs[:COMPARED]).complete(way)
         except UserError as error:
             if reference is None:
                 raise
             log.warning("%s is left out: %s", way, error)  # no graph can be made of it, or it cannot score these pairs
             continue
         reference = said if reference is None else reference
-        score = _scorer(runtime, tokenizer)
+        parameters = scorer.parameter_count
         each[way] = Timed(
-            _milliseconds(score, timing.pairs, timing.seconds),
-            measure_pairs_per_second(score, timing.pairs, timing.seconds),
+            scorer.milliseconds(timing.pairs, timing.seconds),
+            scorer.pairs_per_second(timing.pairs, timing.seconds),
             said is reference or fidelity(reference, said).passes,
         )
     return ShapeSpeed(each, parameters)
-
-
-def _scorer(runtime: Runtime, tokenizer: Any) -> Callable[[Pairs], FloatArray]:
-    return lambda pairs: runtime.run(*tokens_of(tokenizer, pairs)).values
-
-
-def _milliseconds(score: Any, pairs: Pairs, seconds: float) -> float:
-    """Return the median time of one pair, over different ones."""
-    for index in range(WARM_UP):
-        score([pairs[index % len(pairs)]])
-    took: list[float] = []
-    end = time.perf_counter() + seconds
-    while len(took) < WARM_UP or time.perf_counter() < end:
-        started = time.perf_counter()
-        score([pairs[len(took) % len(pairs)]])
-        took.append((time.perf_counter() - started) * 1000)
-    return statistics.median(took)

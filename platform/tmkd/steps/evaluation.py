@@ -2,251 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from tmkd.console import note, warn
 from tmkd.corpus.manifest import CorpusManifest
-from tmkd.evaluation import curves, predictions, report, table
-from tmkd.evaluation.agreement import Agreement, agreement
-from tmkd.evaluation.ensemble import mean_probabilities
-from tmkd.evaluation.intervals import Interval, Run, difference, recovered_gap
-from tmkd.evaluation.intervals import mean as mean_interval
-from tmkd.evaluation.leave_one_out import Contribution, contributions
-from tmkd.evaluation.quality import Quality, correct, quality
-from tmkd.evaluation.questions import has_rivals, question_codes
-from tmkd.evaluation.scoring import Measured, Task, measure
-from tmkd.evaluation.speed import with_ensemble
-from tmkd.evaluation.table import ModelRow, model_name
-from tmkd.models.student_config import AGGREGATE
-from tmkd.soft_labels.calibration import load_calibration
-from tmkd.steps.class_order import caution_model
+from tmkd.evaluation.scoring import Measured, measure
+from tmkd.evaluation.table import ModelRow
 from tmkd.steps.context import Context
-from tmkd.steps.pair_split import Split, read_split
+from tmkd.steps.judging import Judged, TaskJudging
+from tmkd.steps.measurement import measurement, stored_rows
+from tmkd.steps.pairs.evaluation import PAIR_JUDGING
+from tmkd.steps.ready import ready
+from tmkd.steps.spans.evaluation import SPAN_JUDGING
 from tmkd.steps.student.step import ensure_students
-from tmkd.steps.teachers import teacher_model
-from tmkd.teachers.classes import last_is_negative
+from tmkd.steps.teachers import ensure_labels, teacher_model
 
-FloatArray = npt.NDArray[np.floating]
+JUDGING: dict[str, TaskJudging[Any, Any, Any]] = {"pair": PAIR_JUDGING, "span": SPAN_JUDGING}
+"""Task -> how its models are judged."""
+STEPS = ("students", "baseline", "evaluation")
+"""Steps of the job after the labels."""
+OTHER_SPLIT = "test"
+"""The split that a further test file becomes."""
 
 
-def evaluate(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
-    """Judge everything on the recipe's evaluation split; returns what ``--json`` prints."""
+def evaluate(context: Context) -> dict[str, Any]:
+    """Make all that is judged, and judge it on the recipe's evaluation split; returns what ``--json`` prints."""
+    judging, name = JUDGING[context.recipe.corpus.task], context.recipe.evaluation.split
+    others: Mapping[str, CorpusManifest] = {}
+    if judging.others is not None:  # before anything is trained
+        others = judging.others(context)
+        context = dataclasses.replace(context, remake=False)  # the corpus has just been made again
+    corpus = ready(context, judged=name, steps=STEPS)
     students, tried = ensure_students(context, corpus)
+    for other in others.values():
+        ensure_labels(context, other, (OTHER_SPLIT,))
     with context.step("evaluation", context.report_folder):
-        split = read_split(context, corpus, context.recipe.evaluation.split)
-        measured = _measure(context, corpus, split, students)
-        return _report(context, corpus, split, measured, tried)
-
-
-def teacher_quality(context: Context, corpus: CorpusManifest, name: str) -> list[ModelRow]:
-    """Return the rows of every teacher and of their ensemble on a split that is labelled."""
-    split = read_split(context, corpus, name)
-    nothing = Measured({}, {}, {})
-    return [row for row, _ in _rows(split, nothing)]
-
-
-def _measure(context: Context, corpus: CorpusManifest, split: Split, students: Mapping[str, str]) -> Measured:
-    recipe, name = context.recipe, context.recipe.evaluation.split
-    return measure(
-        Task(
-            workspace=context.workspace,
-            corpus=corpus.name,
-            fingerprints=corpus.fingerprints,
-            split=name,
-            shards=tuple(corpus.shards(name)),
-            students=students,
-            teachers={t: (entry.config(), teacher_model(context, t)) for t, entry in recipe.teachers.items()},
-            max_length=recipe.student.max_length,
-            precision=recipe.training.precision,
-            seconds=recipe.evaluation.speed_seconds,
-            pairs=split.timed,
-            placement=recipe.training.placement,
-        )
-    )
-
-
-def _rows(split: Split, measured: Measured) -> list[tuple[ModelRow, FloatArray]]:
-    """Return every model's line and its probabilities [n, C], teachers first."""
-    asked = [name for name, weight in zip(split.teachers, split.weights, strict=True) if weight]
-    speed, sizes = with_ensemble(measured.pairs_per_second, measured.parameters, asked)
-    ensemble = mean_probabilities(list(split.teachers.values()), split.weights)
-    rows: list[tuple[ModelRow, FloatArray]] = []
-
-    def add(
-        kind: Any, probabilities: FloatArray, timed: str, name: str = "", stage: Any = None, header: Any = None
-    ) -> None:
-        found = _judge(split, probabilities, ensemble)
-        row = ModelRow.of(kind, found, name, stage, header, speed.get(timed), sizes.get(timed))
-        rows.append((row, probabilities))
-
-    for teacher, probabilities in split.teachers.items():
-        add("teacher", probabilities, teacher, name=teacher)
-    add("ensemble", ensemble, "ensemble")
-    if "baseline" in measured.probabilities:
-        add("baseline", measured.probabilities["baseline"][AGGREGATE], "baseline")
-    for stage in ("pretrained", "finetuned"):
-        headers = measured.probabilities.get(stage, {})
-        for header in sorted(headers, key=lambda h: (h != AGGREGATE, h)):
-            add("student", headers[header], stage, stage=stage, header=header)
-    return rows
-
-
-def _judge(split: Split, probabilities: FloatArray, ensemble: FloatArray) -> Quality | Agreement:
-    if not split.judged:
-        rows = split.scored
-        return agreement(probabilities[rows], ensemble[rows], split.question_ids[rows], split.ids[rows])
-    grades = split.grades if np.isfinite(split.grades[split.labels >= 0]).all() else None
-    return quality(split.labels, probabilities, split.question_ids, grades, split.ids)
-
-
-def _report(
-    context: Context, corpus: CorpusManifest, split: Split, measured: Measured, tried: list[dict[str, Any]]
-) -> dict[str, Any]:
-    lines = _rows(split, measured)
-    rows = [row for row, _ in lines]
-    probabilities = {row.model: values for row, values in lines}
-    labels = split.labels if split.judged else None
-    for model, values in probabilities.items():
-        if not model.startswith("teacher:"):  # of those `read_split` has spoken
-            caution_model(context, model, corpus.classes, split.labels, values)
-    path = predictions.publish(
-        context.workspace,
-        context.recipe.run_name,
-        predictions.build(split.ids, split.question_ids, labels, probabilities),
-    )
-    intervals = {}
-    if split.judged:
-        intervals = _intervals(context, split, probabilities) | _map_intervals(context, split, probabilities)
-    notes = _notes(context, corpus, split, tried)
-    brought = _contributions(context, split)
-    notes += [each.says() + "." for each in brought] + _temperatures(context, corpus)
-    drawn = _curves(tried)
-    curve = curves.draw(drawn, "golden labels alone", "validation accuracy") if drawn else None
-    result = report.publish(
-        context.workspace, context.recipe.run_name, rows, path, intervals, [*notes, *context.caveats], curve,
-        context.cautions,
-    )  # fmt: skip
-    result["baseline_tried"] = tried
-    result["teachers"] = [each.as_json() for each in brought]
-    table.show(rows, f"{context.recipe.evaluation.split} split of {corpus.name}")
-    for line in notes[:2]:
-        note(f"  {line}")
-    for each in brought:
-        (warn if each.harms else note)(f"  {each.says()}")
-    for name, interval in intervals.items():
-        note(f"  {name}: {interval or 'cannot be formed (the ensemble is not ahead of the baseline)'}")
-    _track(context, rows, intervals)
+        result = _judge(context, judging, Judged(corpus, name, tried=tried), students)
+        if judging.others is not None:
+            also = {key: Judged(other, OTHER_SPLIT, key) for key, other in others.items()}
+            result["also"] = {key: _judge(context, judging, judged, students) for key, judged in also.items()}
     return result
 
 
-def _contributions(context: Context, split: Split) -> list[Contribution]:
-    weights = dict(zip(split.teachers, split.weights, strict=True))
-    count, seed = context.recipe.evaluation.bootstrap, context.recipe.seed
-    return contributions(split.teachers, weights, split.labels, split.question_ids, count, seed)
+def teacher_quality(context: Context, corpus: CorpusManifest, name: str) -> list[ModelRow]:
+    """Return the rows of every teacher and of their ensemble on a split that is labelled.
+
+    None where the task needs golden labels and the split has none.
+    """
+    judging = JUDGING[corpus.task]
+    if judging.needs_golden and not corpus.has_labels(name):
+        return []
+    split = judging.read(context, Judged(corpus, name))
+    return [line.row for line in judging.lines(context, split, Measured())]
 
 
-def _temperatures(context: Context, corpus: CorpusManifest) -> list[str]:
-    """Say what the teachers' logits were divided by before they were averaged."""
-    kept = {name: load_calibration(context.workspace, corpus.name, name) for name in context.recipe.teachers}
-    fitted = {name: found for name, found in kept.items() if found and found.source == "temperature"}
-    return [
-        f"Temperature of {name}, fitted on {found.rows:,} validation pairs: {1 / found.scale:.2f}."
-        for name, found in fitted.items()
-    ]
-
-
-def _intervals(context: Context, split: Split, probabilities: Mapping[str, FloatArray]) -> dict[str, Interval | None]:
-    """95 % intervals of what a reader decides by; bootstrap over questions."""
-    judged = split.labels >= 0
-    scores = {name: correct(split.labels, values)[judged].astype(float) for name, values in probabilities.items()}
-    runs = [Run(split.question_ids[judged], scores)]
-    count, seed = context.recipe.evaluation.bootstrap, context.recipe.seed
-    student = model_name("student", "", "finetuned", AGGREGATE)
-    found: dict[str, Interval | None] = {}
-    for name in ("ensemble", "baseline", model_name("student", "", "pretrained", AGGREGATE), student):
-        if name in scores:
-            found[f"accuracy of {name}"] = mean_interval(runs, name, count, seed)
-    if student in scores and "baseline" in scores:
-        found["accuracy of student - baseline"] = difference(runs, student, "baseline", count, seed)
-        found["recovered gap"] = recovered_gap(runs, student, "baseline", "ensemble", count, seed)
-    return found
-
-
-def _map_intervals(
-    context: Context, split: Split, probabilities: Mapping[str, FloatArray]
-) -> dict[str, Interval | None]:
-    """95 % intervals of MAP, which says what accuracy cannot where most candidates are wrong."""
-    student = model_name("student", "", "finetuned", AGGREGATE)
-    shown = {name: values for name, values in probabilities.items() if name in ("ensemble", "baseline", student)}
-    each = {name: quality(split.labels, v, split.question_ids, ids=split.ids) for name, v in shown.items()}
-    ranked = {name: found.average_precision for name, found in each.items() if found.average_precision is not None}
-    if not ranked:
-        return {}
-    questions = np.arange(len(next(iter(ranked.values())))).astype(str).astype(object)
-    runs, count, seed = [Run(questions, ranked)], context.recipe.evaluation.bootstrap, context.recipe.seed
-    found: dict[str, Interval | None] = {f"MAP of {name}": mean_interval(runs, name, count, seed) for name in ranked}
-    if student in ranked and "baseline" in ranked:
-        found["MAP of student - baseline"] = difference(runs, student, "baseline", count, seed)
-    return found
-
-
-def _notes(context: Context, corpus: CorpusManifest, split: Split, tried: list[dict[str, Any]]) -> list[str]:
-    name = context.recipe.evaluation.split
-    notes = [
-        f"{len(split.ids):,} pairs of {corpus.questions(name):,} questions, split `{name}` of corpus `{corpus.name}`."
-    ]
-    if split.judged:
-        notes.append(_ranking_note(split, corpus.classes))
-    else:
-        notes.append("No golden labels: every model is compared with the teachers' ensemble.")
-    if tried:
-        steps = tried[0]["steps"]
-        settings = "; ".join(
-            f"rate {t['learning_rate']:g}, warm-up {t['warmup_ratio']:g}: {_figure(t['validation_accuracy'])}"
-            for t in tried
-        )
-        notes.append(f"Baseline: {steps} steps on golden labels alone; validation accuracy by setting: {settings}.")
-    return notes
-
-
-def _figure(value: float | None) -> str:
-    """Return a measure as it is shown; a dash where nothing was measured."""
-    return "–" if value is None else f"{value:.3f}"
-
-
-def _ranking_note(split: Split, classes: Sequence[str]) -> str:
-    """Say what the ranking measures can tell: with few candidates a question they are high for anyone."""
-    codes = question_codes(split.question_ids)
-    if not has_rivals(codes):
-        return "Ranking: one candidate a question, so there is nothing to rank."
-    candidates = np.bincount(codes)
-    relevant = np.bincount(codes, weights=split.labels > 0, minlength=len(candidates))
-    text = f"Ranking: {candidates.mean():.1f} candidates a question"
-    if last_is_negative(classes):
-        text = f"Ranking by the last class, {classes[-1]}: {candidates.mean():.1f} candidates a question"
-    if (relevant == 1).all():
-        by_chance = np.mean([np.mean(1 / np.arange(1, n + 1) * (np.arange(n) < 10)) for n in candidates])
-        return f"{text}; a random order has MRR@10 {by_chance:.3f}."
-    return f"{text}; questions without a relevant one are left out."
-
-
-def _curves(tried: list[dict[str, Any]]) -> dict[str, list[tuple[int, float]]]:
-    return {
-        f"rate {t['learning_rate']:g}, warm-up {t['warmup_ratio']:g}": [(int(s), float(v)) for s, v in t["curve"]]
-        for t in tried
-        if t["curve"]
-    }
-
-
-def _track(context: Context, rows: list[ModelRow], intervals: Mapping[str, Interval | None]) -> None:
-    dicts = table.as_json(rows)
-    context.run.table("evaluation", list(dicts[0]), [list(row.values()) for row in dicts])
-    measures = ("accuracy", "auc", "mrr10", "ndcg10", "map", "pairs_per_second", "top1_agreement", "kendall_tau")
-    context.run.metrics(
-        {f"{row['model']}/{m}": row[m] for row in dicts for m in measures if row.get(m) is not None}
-        | {name: interval.estimate for name, interval in intervals.items() if interval}
-    )
+def _judge(
+    context: Context, judging: TaskJudging[Any, Any, Any], judged: Judged, students: Mapping[str, str]
+) -> dict[str, Any]:
+    """Score the students on one split, time all models on the recipe's own, and report."""
+    split = judging.read(context, judged)
+    seconds = 0.0 if judged.key else context.recipe.evaluation.speed_seconds
+    rows = stored_rows(context, judged.corpus, judged.name)
+    teachers = {t: (entry.config(), teacher_model(context, t)) for t, entry in context.recipe.teachers.items()}
+    measured = measure(measurement(context, judging.scoring, rows, students, teachers, split.timed, seconds))
+    return judging.report(context, judged, split, judging.lines(context, split, measured))

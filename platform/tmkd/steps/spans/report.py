@@ -18,6 +18,7 @@ from tmkd.evaluation.intervals import mean as mean_interval
 from tmkd.evaluation.paired_test import p_value
 from tmkd.evaluation.predictions import FILE
 from tmkd.evaluation.questions import question_codes
+from tmkd.evaluation.scoring import Measured
 from tmkd.evaluation.span_answers import (
     OTHER,
     Readings,
@@ -27,11 +28,11 @@ from tmkd.evaluation.span_answers import (
     span_quality,
     worst_of_variants,
 )
-from tmkd.evaluation.span_scoring import SpanMeasured
 from tmkd.evaluation.speed import with_ensemble
 from tmkd.evaluation.table import CHARACTER_KEYS, SPAN_KEYS, ModelRow, model_name
 from tmkd.models.student_config import AGGREGATE
 from tmkd.steps.context import Context
+from tmkd.steps.judging import Judged
 from tmkd.steps.spans.split import SpanSplit
 
 ANSWERS = "answers"
@@ -51,7 +52,7 @@ class Line:
     quality: SpanQuality
 
 
-def lines_of(context: Context, split: SpanSplit, measured: SpanMeasured) -> list[Line]:
+def lines_of(context: Context, split: SpanSplit, measured: Measured[Readings]) -> list[Line]:
     """Return the line of every model that was measured, teachers first."""
     speed, sizes = with_ensemble(measured.pairs_per_second, measured.parameters, list(split.readers))
     lines: list[Line] = []
@@ -73,11 +74,11 @@ def lines_of(context: Context, split: SpanSplit, measured: SpanMeasured) -> list
     for teacher, readings in split.readers.items():
         add("teacher", readings, teacher, name=teacher)
     add("ensemble", mean_readings(list(split.readers.values()), context.recipe.reading.unanswerable), "ensemble")
-    if "baseline" in measured.readings:
-        add("baseline", measured.readings["baseline"], "baseline")
+    if "baseline" in measured.outputs:
+        add("baseline", measured.outputs["baseline"], "baseline")
     for stage in ("pretrained", "finetuned"):
-        if stage in measured.readings:
-            add("student", measured.readings[stage], stage, stage=stage)
+        if stage in measured.outputs:
+            add("student", measured.outputs[stage], stage, stage=stage)
     return lines
 
 
@@ -89,16 +90,8 @@ def _answers(context: Context, split: SpanSplit, readings: Readings) -> list[str
     ]
 
 
-def publish_report(context: Context, split: SpanSplit, measured: SpanMeasured, key: str = "") -> dict[str, Any]:
-    """Show and store everything about one split; returns what ``--json`` prints of it.
-
-    Args:
-        context: of the job.
-        split: that was judged.
-        measured: what students said, and how fast everyone is.
-        key: name of a further test file, before the names of its metrics.
-    """
-    lines = lines_of(context, split, measured)
+def publish_report(context: Context, judged: Judged, split: SpanSplit, lines: list[Line]) -> dict[str, Any]:
+    """Show and store everything about one split; returns what ``--json`` prints of it."""
     rows, quality = [line.row for line in lines], {line.row.model: line.quality for line in lines}
     path = _publish_answers(context, split, {line.row.model: line.answers for line in lines})
     intervals = _intervals(context, split, quality)
@@ -122,7 +115,7 @@ def publish_report(context: Context, split: SpanSplit, measured: SpanMeasured, k
     for name, interval in intervals.items():
         sure = f", p = {sureness[name]:.4f}" if name in sureness else ""
         note(f"  {name}: {interval or 'cannot be formed (the ensemble is not ahead of the baseline)'}{sure}")
-    prefix = f"{key}/" if key else ""
+    prefix = f"{judged.key}/" if judged.key else ""
     context.run.metrics(
         {
             f"{prefix}{row.model}/{name}": value

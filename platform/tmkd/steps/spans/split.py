@@ -20,6 +20,8 @@ from tmkd.text.span_projection import grids_of
 from tmkd.text.tokens import read_grids
 from tmkd.workspace import corpus_folder
 
+TIMED_PAIRS = 500
+
 
 @dataclass(frozen=True)
 class SpanSplit:
@@ -47,6 +49,12 @@ class SpanSplit:
     references: list[list[str] | None]
     readers: dict[str, Readings]
     scored: npt.NDArray[np.bool_]
+
+    @property
+    def timed(self) -> list[tuple[str, str]]:
+        """(question, context) of at most `TIMED_PAIRS` rows, spread over the split."""
+        pairs = list(zip(self.questions, self.contexts, strict=True))
+        return pairs[:: max(1, len(pairs) // TIMED_PAIRS)][:TIMED_PAIRS]
 
     @property
     def judged(self) -> list[int]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
+from tmkd.evaluation.pair_model import pair_model
 from tmkd.models.folders import fetch
 from tmkd.recipe.recipe import Recipe
 from tmkd.steps.context import Context
@@ -18,7 +19,6 @@ from tmkd.steps.student.stages import (
     pretrain_stage,
 )
 from tmkd.tracking.folder_model import FolderModel
-from tmkd.tracking.pair_model import pair_model
 from tmkd.training.plan import finished
 from tmkd.training.run import train
 from tmkd.training.stage import Stage

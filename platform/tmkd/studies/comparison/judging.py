@@ -18,6 +18,7 @@ from tmkd.evaluation.claims import findings
 from tmkd.evaluation.compared import Compared, Cost, Kind, Line, Pair, Regression
 from tmkd.evaluation.comparison import RESAMPLES_A_PAIR, Comparison, Judged
 from tmkd.evaluation.ensemble import mean_probabilities
+from tmkd.evaluation.pairs import HeaderProbabilities
 from tmkd.evaluation.quality import correct, quality
 from tmkd.evaluation.scoring import Measured
 from tmkd.evaluation.significance import holm
@@ -55,14 +56,14 @@ class Answers:
     sizes: dict[str, int]
     students: dict[str, list[list[str]]]
 
-    def add_teachers_speed(self, measured: Measured, weights: Mapping[str, float]) -> None:
+    def add_teachers_speed(self, measured: Measured[HeaderProbabilities], weights: Mapping[str, float]) -> None:
         """Take over what was timed of the teachers, and what their ensemble takes, which asks those with a weight."""
         timed = {name: measured.pairs_per_second[name] for name in weights if name in measured.pairs_per_second}
         speed, sizes = with_ensemble(timed, measured.parameters, [name for name in weights if weights[name]])
         for name in [*timed, *([ENSEMBLE] if ENSEMBLE in speed else [])]:
             self.speed[_shown(name)], self.sizes[_shown(name)] = speed[name], sizes[name]
 
-    def add_speed(self, cell: str, measured: Measured, shape: str, students: int) -> None:
+    def add_speed(self, cell: str, measured: Measured[HeaderProbabilities], shape: str, students: int) -> None:
         """Take over what was timed of a student of the cell's shape; several answer one after the other."""
         if shape in measured.pairs_per_second:
             self.speed[cell] = measured.pairs_per_second[shape] / students

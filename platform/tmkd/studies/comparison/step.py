@@ -130,7 +130,7 @@ def _answer(
         )
     shapes = {_shape(each.cell): each.students[0] for each in reversed(done)}
     timed = bool(context.recipe.evaluation.speed_seconds)
-    measured = time_all(context, corpus, shapes, split.timed, done[0].seed) if timed else Measured({}, {}, {})
+    measured = time_all(context, corpus, shapes, split.timed, done[0].seed) if timed else Measured()
     found.add_teachers_speed(measured, {name: entry.weight for name, entry in context.recipe.teachers.items()})
     sizes: dict[str, int] = {}  # kind, depth and headers -> parameters
     for each in done:

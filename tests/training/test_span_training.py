@@ -16,13 +16,16 @@ from stage_changes import changed
 from tiny_stages import CORPUS, World, make_base, schedule, signal
 from tmkd.corpus.schema import SPAN_GOLDEN_SCHEMA, SPAN_SCHEMA
 from tmkd.models.build import StudentShape
+from tmkd.objectives.answer_margin import AnswerMarginConfig
+from tmkd.objectives.span_cross_entropy import SpanCrossEntropyConfig
+from tmkd.objectives.span_kl import SpanKlConfig
 from tmkd.soft_labels.golden import golden_path
 from tmkd.soft_labels.store import LabelStore
 from tmkd.text.attention_maps import AttentionMaps
 from tmkd.text.span_logits import SpanLogits
 from tmkd.text.tokens import TokenCache, vocabulary_fingerprint
 from tmkd.training.stage import Stage, StageSpec
-from tmkd.training.stage_parts import Data, Objectives, Reading, Start
+from tmkd.training.stage_parts import Data, Reading, Start
 from tmkd.workspace import Workspace, corpus_folder, shard_name
 
 ROWS, STEPS = 16, 30
@@ -80,7 +83,7 @@ def stage(world: World, name: str, **changes) -> Stage:
         name="finetune", task="span", data=Data(CORPUS, "train", texts, world.shards, (), validation=world.shards),
         start=Start(base=str(world.base)), shape=StudentShape(2, "cls", False, 0.0, 24), max_length=24,
         signals={"golden": signal("a")},
-        objectives=Objectives(True, {"golden": 1.0, "soft": 1.0, "answer": 0.5}),
+        objectives=(SpanCrossEntropyConfig(), SpanKlConfig(temperature=2.0), AnswerMarginConfig(weight=0.5)),
         schedule=schedule(max_steps=STEPS, epochs=99, learning_rate=5e-3), seed=0, reading=READING,
     )  # fmt: skip
     return changed(Stage(spec, f"students/{name}"), **changes)

@@ -16,17 +16,23 @@ from tiny_stages import World, schedule, signal, stage
 from tmkd.frozen_map import FrozenMap
 from tmkd.identity import INTRODUCED, identity_values, introduced
 from tmkd.models.build import StudentShape
+from tmkd.objectives.attention_mse import AttentionMseConfig
+from tmkd.objectives.base import ObjectiveConfig
+from tmkd.objectives.golden_cross_entropy import CrossEntropyConfig
+from tmkd.objectives.soft_label_kl import KlConfig
+from tmkd.objectives.soft_label_mse import MseConfig
+from tmkd.objectives.span_kl import SpanKlConfig
 from tmkd.soft_labels.calibration import Calibration
 from tmkd.training.config import Schedule
 from tmkd.training.stage import StageSpec
-from tmkd.training.stage_parts import Data, Objectives, Reading, Signal, Start
+from tmkd.training.stage_identity import objective_values
+from tmkd.training.stage_parts import Data, Reading, Signal, Start
 from tmkd.workspace import Workspace
 
 FIRST = {
     StageSpec: "name task data start shape max_length signals objectives schedule seed",
     Data: "corpus split fingerprints shards classes golden_identity validation",
     Start: "base base_identity folder parent",
-    Objectives: "golden weights soft_objective temperature",
     Signal: "teachers calibrations identity shares weight",
     Calibration: "scale shift source rows",
     Reading: "max_question_tokens overlap unanswerable temperature candidates confusing attention",
@@ -84,21 +90,45 @@ def test_a_new_option_makes_nothing_stale_and_a_changed_default_does(world: Worl
 
 def test_it_is_the_same_in_a_nested_part() -> None:
     @dataclass(frozen=True)
-    class Later(Objectives):
-        focal: float = field(default=0.0, metadata=introduced(0.0))
+    class Later(Start):
+        revision: str = field(default="", metadata=introduced(""))
 
     class LaterSchedule(Schedule):
         restarts: int = Field(0, json_schema_extra=introduced(0))
 
-    first = Objectives(True, {"golden": 1.0})
-    assert identity_values(Later(True, {"golden": 1.0})) == identity_values(first)
-    assert identity_values(Later(True, {"golden": 1.0}, focal=0.5)) == {**identity_values(first), "focal": 0.5}
+    first = Start("base", "weights")
+    assert identity_values(Later("base", "weights")) == identity_values(first)
+    assert identity_values(Later("base", "weights", revision="2")) == {**identity_values(first), "revision": "2"}
     assert identity_values(LaterSchedule()) == identity_values(Schedule()) == Schedule().model_dump()
     assert identity_values(LaterSchedule(restarts=2)) == {**Schedule().model_dump(), "restarts": 2}
 
 
 def test_a_changed_default_of_the_first_version_is_another_identity(world: World) -> None:
-    assert stage(world, "x", temperature=2.0).identity() != stage(world, "x").identity()
+    assert stage(world, "x", schedule=schedule(clip=2.0)).identity() != stage(world, "x").identity()
+
+
+@pytest.mark.parametrize(
+    ("listed", "values"),
+    [
+        ([], {}),
+        ([MseConfig()], {"weights": {"soft": 1.0}}),
+        (
+            [CrossEntropyConfig(weight=0.1), KlConfig(weight=0.9, temperature=2.0)],
+            {"golden": True, "weights": {"golden": 0.1, "soft": 0.9}, "soft_objective": "kl", "temperature": 2.0},
+        ),
+        (
+            [SpanKlConfig(weight=0.5, temperature=2.0), AttentionMseConfig(weight=0.05)],
+            {"weights": {"soft": 0.5, "attention": 0.05}},  # the temperature is among the values of reading
+        ),
+        (
+            [MseConfig(weight=0.5), KlConfig(weight=0.25, temperature=3.0)],
+            {"weights": {"soft": 0.5}, "objectives": [{"name": "kl", "weight": 0.25, "temperature": 3.0}]},
+        ),
+    ],
+)
+def test_a_list_that_shorthands_can_say_is_entered_as_they_were(listed: list[ObjectiveConfig], values: dict) -> None:
+    nothing = {"golden": False, "weights": {}, "soft_objective": "mse", "temperature": 1.0}
+    assert objective_values(listed) == nothing | values
 
 
 def test_the_run_s_own_information_and_names_are_no_part_of_it(world: World) -> None:

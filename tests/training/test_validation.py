@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from tiny_stages import NO_GOLDEN, ROWS, engine_config, make_world, stage
-from tmkd.objectives import SpanTargets
+from tmkd.objectives.span_targets import SpanTargets
 from tmkd.soft_labels.golden import read_golden
 from tmkd.training.lessons import judge_spans
 from tmkd.training.model import HeadersOf, build

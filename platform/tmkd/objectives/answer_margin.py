@@ -2,8 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import torch
+from pydantic import Field
 from torch import Tensor
+
+from tmkd.objectives.base import Objective, ObjectiveConfig
+from tmkd.objectives.signals import SPAN_LOGITS, Signals
+from tmkd.objectives.weighed import ANSWER, GOLDEN
+
+
+class AnswerMarginConfig(ObjectiveConfig):
+    """Margin of the golden answer over the readers' most confusing one."""
+
+    name: Literal["answer_margin"] = "answer_margin"
+    candidates: int = Field(
+        4, ge=1, le=1000, description="of each teacher's best answers, those that may mislead it most"
+    )
+
+    @classmethod
+    def kind(cls) -> type[Objective]:
+        return AnswerMargin
+
+
+class AnswerMargin(Objective):
+    """Term ``answer``, of the golden header's logits."""
+
+    needs_student = frozenset({SPAN_LOGITS})
+    needs_teacher = frozenset({SPAN_LOGITS})
+    needs_golden = True
+    term = ANSWER
+
+    @classmethod
+    def learns_from(cls, headers: Sequence[str]) -> dict[str, list[str]]:
+        return {ANSWER: [ANSWER]}
+
+    def forward(self, student: Signals, signals: Signals, targets: Any) -> dict[str, Tensor]:
+        start, end = student[SPAN_LOGITS][GOLDEN].unbind(dim=-1)
+        margin = answer_margin(start, end, targets.golden, targets.confusing)
+        return {ANSWER: (margin * targets.of(ANSWER)).sum()}
 
 
 def answer_margin(start: Tensor, end: Tensor, golden: Tensor, confusing: Tensor) -> Tensor:

@@ -2,8 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import torch
 from torch import Tensor
+
+from tmkd.objectives.base import Objective, ObjectiveConfig
+from tmkd.objectives.signals import ATTENTION_MAPS, LAST, Signals
+from tmkd.objectives.weighed import ATTENTION
+
+
+class AttentionMseConfig(ObjectiveConfig):
+    """Squared error of where the context's tokens look in the question."""
+
+    name: Literal["attention_mse"] = "attention_mse"
+
+    @classmethod
+    def kind(cls) -> type[Objective]:
+        return AttentionMse
+
+
+class AttentionMse(Objective):
+    """Term ``attention``, of the last layer."""
+
+    needs_student = frozenset({ATTENTION_MAPS})
+    needs_teacher = frozenset({ATTENTION_MAPS})
+    term = ATTENTION
+
+    @classmethod
+    def learns_from(cls, headers: Sequence[str]) -> dict[str, list[str]]:
+        return {ATTENTION: [ATTENTION]}
+
+    def forward(self, student: Signals, signals: Signals, targets: Any) -> dict[str, Tensor]:
+        looks = question_attention(student[ATTENTION_MAPS][LAST].float(), targets.context, targets.question)
+        rows = attention_mse(looks, signals[ATTENTION_MAPS][LAST])  # looks: [B, L, L]
+        return {ATTENTION: (rows * targets.of(ATTENTION)).sum()}
 
 
 def attention_mse(student: Tensor, teacher: Tensor) -> Tensor:

@@ -2,8 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import torch.nn.functional as F
 from torch import Tensor
+
+from tmkd.objectives.base import Objective, ObjectiveConfig
+from tmkd.objectives.signals import CLASS_LOGITS, Signals
+from tmkd.objectives.weighed import GOLDEN
+
+
+class CrossEntropyConfig(ObjectiveConfig):
+    """Golden labels of pairs."""
+
+    name: Literal["cross_entropy"] = "cross_entropy"
+
+    @classmethod
+    def kind(cls) -> type[Objective]:
+        return GoldenCrossEntropy
+
+
+class GoldenCrossEntropy(Objective):
+    """Term ``golden``, l_g of Eq. (2), of the golden header."""
+
+    needs_student = frozenset({CLASS_LOGITS})
+    needs_golden = True
+    term = GOLDEN
+
+    @classmethod
+    def learns_from(cls, headers: Sequence[str]) -> dict[str, list[str]]:
+        return {GOLDEN: [GOLDEN]}
+
+    def forward(self, student: Signals, signals: Signals, targets: Any) -> dict[str, Tensor]:
+        rows = golden_cross_entropy(student[CLASS_LOGITS][GOLDEN], targets.golden)
+        return {GOLDEN: (rows * targets.of(GOLDEN)).sum()}
 
 
 def golden_cross_entropy(logits: Tensor, label: Tensor) -> Tensor:

@@ -2,9 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor
 
-from tmkd.objectives.candidates import rivals
+from tmkd.objectives.base import Objective, ObjectiveConfig
+from tmkd.objectives.candidates import relevance, rivals
+from tmkd.objectives.soft import SoftObjective
+
+
+class MarginMseConfig(ObjectiveConfig):
+    """Squared error of score differences between a question's candidates."""
+
+    name: Literal["margin_mse"] = "margin_mse"
+
+    @classmethod
+    def kind(cls) -> type[Objective]:
+        return MarginMse
+
+
+class MarginMse(SoftObjective):
+    """`margin_mse` of every header's log-odds of the second class."""
+
+    compares = True
+
+    def rows(self, student: Tensor, teacher: Tensor, question: Tensor | None, weight: Tensor) -> Tensor:
+        assert question is not None
+        return margin_mse(relevance(student), relevance(teacher), question, weight)
 
 
 def margin_mse(student: Tensor, teacher: Tensor, question: Tensor, weight: Tensor) -> Tensor:

@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
-from tmkd.objectives.candidates import rivals
+from tmkd.objectives.base import Objective, ObjectiveConfig
+from tmkd.objectives.candidates import relevance, rivals
+from tmkd.objectives.soft import SoftObjective
+
+
+class RankNetConfig(ObjectiveConfig):
+    """Cross-entropy of which of two candidates of a question is better."""
+
+    name: Literal["ranknet"] = "ranknet"
+
+    @classmethod
+    def kind(cls) -> type[Objective]:
+        return RankNet
+
+
+class RankNet(SoftObjective):
+    """`ranknet` of every header's log-odds of the second class."""
+
+    compares = True
+
+    def rows(self, student: Tensor, teacher: Tensor, question: Tensor | None, weight: Tensor) -> Tensor:
+        assert question is not None
+        return ranknet(relevance(student), relevance(teacher), question, weight)
 
 
 def ranknet(student: Tensor, teacher: Tensor, question: Tensor, weight: Tensor) -> Tensor:

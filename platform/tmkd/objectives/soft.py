@@ -1,50 +1,51 @@
-"""The objectives on soft labels that a recipe can name."""
+"""What the objectives on soft labels of pairs have in common: one loss per header, and the mean over headers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Any
 
+import torch
 from torch import Tensor
 
-from tmkd.objectives.candidates import relevance
-from tmkd.objectives.margin_mse import margin_mse
-from tmkd.objectives.ranknet import ranknet
-from tmkd.objectives.soft_label_kl import soft_label_kl
-from tmkd.objectives.soft_label_mse import soft_label_mse
+from tmkd.objectives.base import Objective
+from tmkd.objectives.signals import CLASS_LOGITS, Signals
+from tmkd.objectives.weighed import SOFT, soft_term, soft_terms
 
 
-@dataclass(frozen=True)
-class SoftObjective:
-    """A loss on one soft header.
+class SoftObjective(Objective):
+    """Term ``soft``, l_s of Eq. (4): the mean over headers, weighed by the setting's ``header_weights``.
 
-    Attributes:
-        of_rows: of the student's and the teacher's logits [B, C] at a temperature, float [B]; or None.
-        of_candidates: of their scores [B], question numbers [B] and weights [B], float [B]; or None.
+    ``soft:NAME`` is each header's own l_si, which is logged but not weighed again.
     """
 
-    of_rows: Callable[[Tensor, Tensor, float], Tensor] | None = None
-    of_candidates: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor] | None = None
+    needs_student = frozenset({CLASS_LOGITS})
+    needs_teacher = frozenset({CLASS_LOGITS})
+    term = SOFT
 
-    @property
-    def compares(self) -> bool:
-        """Whether it needs a question's candidates side by side, and two classes."""
-        return self.of_candidates is not None
+    @classmethod
+    def learns_from(cls, headers: Sequence[str]) -> dict[str, list[str]]:
+        return soft_terms(headers)
 
-    def loss(
-        self, student: Tensor, teacher: Tensor, question: Tensor | None, weight: Tensor, temperature: float
-    ) -> Tensor:
-        """Return the loss of each row, float [B]."""
-        if self.of_candidates is None:
-            assert self.of_rows is not None
-            return self.of_rows(student, teacher, temperature)
-        assert question is not None
-        return self.of_candidates(relevance(student), relevance(teacher), question, weight)
+    @abstractmethod
+    def rows(self, student: Tensor, teacher: Tensor, question: Tensor | None, weight: Tensor) -> Tensor:
+        """Return the loss of each row, float [B].
 
+        Args:
+            student: float [B, C], logits of a header.
+            teacher: float [B, C], logits of its teacher.
+            question: int64 [B], the same number for candidates of one question; None where nobody compares them.
+            weight: float [B]; 0 for rows without the label.
+        """
 
-SOFT_OBJECTIVES = {
-    "mse": SoftObjective(of_rows=lambda student, teacher, temperature: soft_label_mse(student, teacher)),
-    "kl": SoftObjective(of_rows=soft_label_kl),
-    "margin_mse": SoftObjective(of_candidates=margin_mse),
-    "ranknet": SoftObjective(of_candidates=ranknet),
-}
+    def forward(self, student: Signals, signals: Signals, targets: Any) -> dict[str, Tensor]:
+        terms: dict[str, Tensor] = {}
+        teachers = signals[CLASS_LOGITS]
+        weights = {header: self.setting.header_weights.get(header, 1.0) for header in teachers}
+        for header, teacher in teachers.items():
+            weight = targets.of(soft_term(header))
+            rows = self.rows(student[CLASS_LOGITS][header], teacher, targets.question, weight)
+            terms[soft_term(header)] = (rows * weight).sum()
+        weighed = [terms[soft_term(header)] * weight for header, weight in weights.items()]
+        return {**terms, SOFT: torch.stack(weighed).sum() / sum(weights.values())}

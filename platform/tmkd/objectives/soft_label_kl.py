@@ -2,8 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
+from pydantic import Field
 from torch import Tensor
+
+from tmkd.objectives.base import Objective, ObjectiveConfig
+from tmkd.objectives.soft import SoftObjective
+
+
+class KlConfig(ObjectiveConfig):
+    """Kullback-Leibler divergence of class probabilities."""
+
+    name: Literal["kl"] = "kl"
+    temperature: float = Field(1.0, ge=0.01, le=1000, description="tau, by which both sides' logits are divided")
+
+    @classmethod
+    def kind(cls) -> type[Objective]:
+        return SoftLabelKl
+
+
+class SoftLabelKl(SoftObjective):
+    """`soft_label_kl` of every header."""
+
+    config: KlConfig
+
+    def rows(self, student: Tensor, teacher: Tensor, question: Tensor | None, weight: Tensor) -> Tensor:
+        return soft_label_kl(student, teacher, self.config.temperature)
 
 
 def soft_label_kl(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:

@@ -2,7 +2,29 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from torch import Tensor
+
+from tmkd.objectives.base import Objective, ObjectiveConfig
+from tmkd.objectives.soft import SoftObjective
+
+
+class MseConfig(ObjectiveConfig):
+    """Squared error on logits."""
+
+    name: Literal["mse"] = "mse"
+
+    @classmethod
+    def kind(cls) -> type[Objective]:
+        return SoftLabelMse
+
+
+class SoftLabelMse(SoftObjective):
+    """`soft_label_mse` of every header."""
+
+    def rows(self, student: Tensor, teacher: Tensor, question: Tensor | None, weight: Tensor) -> Tensor:
+        return soft_label_mse(student, teacher)
 
 
 def soft_label_mse(student: Tensor, teacher: Tensor) -> Tensor:

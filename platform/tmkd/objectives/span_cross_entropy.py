@@ -2,8 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import torch.nn.functional as F
 from torch import Tensor
+
+from tmkd.objectives.base import Objective, ObjectiveConfig
+from tmkd.objectives.signals import SPAN_LOGITS, Signals
+from tmkd.objectives.weighed import GOLDEN
+from tmkd.objectives.windows import within
+
+
+class SpanCrossEntropyConfig(ObjectiveConfig):
+    """Golden answers of spans."""
+
+    name: Literal["span_cross_entropy"] = "span_cross_entropy"
+
+    @classmethod
+    def kind(cls) -> type[Objective]:
+        return SpanCrossEntropy
+
+
+class SpanCrossEntropy(Objective):
+    """Term ``golden``, of the golden header's pointers."""
+
+    needs_student = frozenset({SPAN_LOGITS})
+    needs_golden = True
+    term = GOLDEN
+
+    @classmethod
+    def learns_from(cls, headers: Sequence[str]) -> dict[str, list[str]]:
+        return {GOLDEN: [GOLDEN]}
+
+    def forward(self, student: Signals, signals: Signals, targets: Any) -> dict[str, Tensor]:
+        start, end = within(student[SPAN_LOGITS][GOLDEN], targets.allowed)
+        return {GOLDEN: (span_cross_entropy(start, end, targets.golden) * targets.of(GOLDEN)).sum()}
 
 
 def span_cross_entropy(start: Tensor, end: Tensor, golden: Tensor) -> Tensor:

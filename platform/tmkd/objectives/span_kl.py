@@ -2,8 +2,55 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import torch
+from pydantic import Field
 from torch import Tensor
+
+from tmkd.objectives.base import Objective, ObjectiveConfig
+from tmkd.objectives.signals import SPAN_LOGITS, Signals
+from tmkd.objectives.weighed import SOFT, soft_term, soft_terms
+from tmkd.objectives.windows import within
+
+
+class SpanKlConfig(ObjectiveConfig):
+    """Kullback-Leibler divergence of start and end probabilities."""
+
+    name: Literal["span_kl"] = "span_kl"
+    temperature: float = Field(
+        1.0, ge=0.01, le=1000, description="tau, by which both sides' logits are divided; readers are averaged at it"
+    )
+
+    @classmethod
+    def kind(cls) -> type[Objective]:
+        return SpanKl
+
+
+class SpanKl(Objective):
+    """Term ``soft``: the mean over headers of `span_kl`, start and end together.
+
+    ``soft:NAME`` is each header's own, which is logged but not weighed again.
+    """
+
+    config: SpanKlConfig
+    needs_student = frozenset({SPAN_LOGITS})
+    needs_teacher = frozenset({SPAN_LOGITS})
+    term = SOFT
+
+    @classmethod
+    def learns_from(cls, headers: Sequence[str]) -> dict[str, list[str]]:
+        return soft_terms(headers)
+
+    def forward(self, student: Signals, signals: Signals, targets: Any) -> dict[str, Tensor]:
+        terms: dict[str, Tensor] = {}
+        tau = self.config.temperature
+        for header, teacher in signals[SPAN_LOGITS].items():
+            start, end = within(student[SPAN_LOGITS][header], targets.allowed)
+            rows = span_kl(start, teacher[..., 0], tau) + span_kl(end, teacher[..., 1], tau)
+            terms[soft_term(header)] = (rows * targets.of(soft_term(header))).sum()
+        return {**terms, SOFT: torch.stack(list(terms.values())).mean()}
 
 
 def span_kl(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:

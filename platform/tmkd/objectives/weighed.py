@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from torch import Tensor
 
-GOLDEN = "golden"
+GOLDEN, SOFT, ANSWER, ATTENTION = "golden", "soft", "answer", "attention"
+"""Terms of the loss; but for ``soft``, whose headers have one each, also the labels that rows may lack."""
 
 
 def soft_term(header: str) -> str:
     """Return the name of a header's own soft term; a golden header that learns soft labels has both."""
     return header if header != GOLDEN else f"soft:{GOLDEN}"
+
+
+def soft_terms(headers: Sequence[str]) -> dict[str, list[str]]:
+    """Return the terms of an objective on soft labels, each with its labels: one per header, and their mean."""
+    each = [soft_term(header) for header in headers]
+    return {**{label: [label] for label in each}, SOFT: each}
 
 
 class Weighed:

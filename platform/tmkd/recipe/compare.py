@@ -8,7 +8,7 @@ from pydantic import Field, field_validator
 
 from tmkd.config import Config
 from tmkd.errors import nearest
-from tmkd.recipe.objective import OBJECTIVES, Objective
+from tmkd.recipe.objective_names import SOFT, Objective
 from tmkd.recipe.regimes import M_O_M, Regime
 
 COMPARED = [*get_args(Regime), M_O_M]
@@ -28,7 +28,7 @@ class Grid(Config):
     learning_rates: list[Annotated[float, Field(gt=0, le=100)]] = Field(
         [], description="of stage 2, encoders of regimes with two stages"
     )
-    objectives: list[Objective] = Field([], description=f"losses on soft labels, of both stages: {OBJECTIVES}")
+    objectives: list[Objective] = Field([], description=f"losses on soft labels, of both stages: {SOFT}")
     unlabeled_rows: list[Annotated[int, Field(ge=1, le=10**12)]] = Field(
         [], description="rows of stage 1, in whole shards"
     )

@@ -9,7 +9,10 @@ from tmkd.config import Tree, apply_overrides, parse, read_yaml
 from tmkd.errors import UserError, nearest
 from tmkd.paths import user_path
 from tmkd.recipe.recipe import Recipe
+from tmkd.recipe.shorthands import both_given
+from tmkd.recipe.student import FINETUNE_SHORTHANDS, PRETRAIN_SHORTHANDS
 
+SHORTHANDS = {"pretrain": PRETRAIN_SHORTHANDS, "finetune": FINETUNE_SHORTHANDS}
 RECIPES = Path(__file__).resolve().parents[1] / "recipes"
 
 
@@ -25,7 +28,27 @@ def load(name_or_file: str, overrides: Mapping[str, str]) -> Recipe:
         UserError: naming every fault, or the recipes there are.
     """
     tree, source = read(name_or_file)
-    return parse(Recipe, with_overrides(tree, overrides), source + (" with overrides" if overrides else ""))
+    whole, source = with_overrides(tree, overrides), source + (" with overrides" if overrides else "")
+    _refuse_shorthands_beside_lists(whole, source)
+    return parse(Recipe, whole, source)
+
+
+def _without_replaced(tree: Tree, overrides: Mapping[str, str]) -> Tree:
+    """Drop the shorthands of a file that a list on the command line replaces."""
+    for stage, shorthands in SHORTHANDS.items():
+        if f"{stage}.objectives" in overrides and isinstance(tree.get(stage), dict):
+            replaced = [name for name in shorthands if f"{stage}.{name}" not in overrides]
+            tree[stage] = {name: value for name, value in tree[stage].items() if name not in replaced}
+    return tree
+
+
+def _refuse_shorthands_beside_lists(tree: Tree, source: str) -> None:
+    """Refuse also a shorthand that says what its default is, which a recipe that is parsed no longer shows."""
+    for stage, shorthands in SHORTHANDS.items():
+        block = tree.get(stage)
+        given = [f"{stage}.{name}" for name in shorthands if isinstance(block, dict) and name in block]
+        if isinstance(block, dict) and block.get("objectives") and given:
+            raise UserError(f"{source}: {both_given(f'{stage}.objectives', given)}")
 
 
 def with_overrides(tree: Tree, overrides: Mapping[str, str]) -> Tree:
@@ -34,7 +57,7 @@ def with_overrides(tree: Tree, overrides: Mapping[str, str]) -> Tree:
     Raises:
         UserError: there is no such teacher.
     """
-    result = apply_overrides(tree, overrides, Recipe)
+    result = _without_replaced(apply_overrides(tree, overrides, Recipe), overrides)
     teachers = result.get("teachers")
     if not isinstance(teachers, dict):
         return result  # the recipe's own check says what is wrong

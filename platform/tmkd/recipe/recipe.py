@@ -9,14 +9,17 @@ from pydantic import Field, field_validator, model_validator
 from tmkd.config import Config
 from tmkd.corpus.config import CorpusConfig
 from tmkd.errors import nearest
-from tmkd.objectives import SOFT_OBJECTIVES
+from tmkd.objectives.registry import OBJECTIVES
+from tmkd.objectives.signals import ATTENTION_MAPS
 from tmkd.paths import check_name_length
 from tmkd.recipe.compare import CompareRecipe
 from tmkd.recipe.evaluation import EvaluationRecipe
 from tmkd.recipe.regimes import Regime, has_groups, with_regime
 from tmkd.recipe.search import SearchRecipe
+from tmkd.recipe.shorthands import Listed
+from tmkd.recipe.stage_objectives import check_lists, expand
 from tmkd.recipe.student import BaselineRecipe, FinetuneRecipe, PretrainRecipe, ReadingRecipe, StudentRecipe
-from tmkd.recipe.teacher import LabellingRecipe, TeacherEntry
+from tmkd.recipe.teacher import LabellingRecipe, TeacherEntry, TeacherTraining, WarmUp
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.kinds import TASKS, kinds_for
 from tmkd.training.config import EngineConfig
@@ -148,7 +151,7 @@ class Recipe(Config):
                     f"{stage}.objective: {asked.objective} is for pairs, but corpus.task is span; drop it: spans are "
                     "distilled by their start and end probabilities at reading.temperature"
                 )
-            if SOFT_OBJECTIVES[asked.objective].compares and len(self.corpus.classes) != 2:
+            if OBJECTIVES[asked.objective].kind().compares and len(self.corpus.classes) != 2:
                 raise ValueError(
                     f"{stage}.objective: {asked.objective} compares candidates by the odds of two classes, but "
                     f"corpus.classes has {len(self.corpus.classes)}; right would be mse or kl"
@@ -156,6 +159,43 @@ class Recipe(Config):
             if asked.temperature != 1 and asked.objective != "kl":
                 raise ValueError(f"{stage}.temperature: only the objective kl has one, but it is {asked.objective}")
         return self
+
+    @model_validator(mode="after")
+    def _listed_objectives_fit_their_stages(self) -> Recipe:
+        check_lists(self._lists(), self.corpus.task, len(self.corpus.classes))
+        stages: list[PretrainRecipe | FinetuneRecipe] = [
+            self.finetune,
+            *([self.pretrain] if self.pretrain.enabled else []),
+        ]
+        for key, name in (("temperature", "span_kl"), ("candidates", "answer_margin")):
+            default = ReadingRecipe.model_fields[key].default
+            if getattr(self.reading, key) != default and all(stage.objectives for stage in stages):
+                raise ValueError(
+                    f"reading.{key} and finetune.objectives are both given; of a list it is {key} of {name}: drop one"
+                )
+        return self
+
+    def _lists(self) -> dict[str, Listed]:
+        """Return the lists that were given, by the key of their stage."""
+        blocks: dict[str, PretrainRecipe | FinetuneRecipe | BaselineRecipe | TeacherTraining | WarmUp] = {
+            "pretrain": self.pretrain, "finetune": self.finetune, "baseline": self.baseline
+        }  # fmt: skip
+        for name, training in ((name, entry.train) for name, entry in self.teachers.items() if entry.train):
+            blocks[f"teachers.{name}.train"] = training
+            if training.warm_up:
+                blocks[f"teachers.{name}.train.warm_up"] = training.warm_up
+        return {key: tuple(block.objectives) for key, block in blocks.items() if block.objectives}
+
+    @property
+    def objectives(self) -> dict[str, Listed]:
+        """Key of each stage -> what it learns, shorthands expanded."""
+        return expand(self.corpus.task, self.pretrain, self.finetune, self.baseline, self.reading, self.teachers)
+
+    @property
+    def learns_attention(self) -> bool:
+        """Whether the student learns where its readers look."""
+        stages = (self.objectives.get(key, ()) for key in ("finetune.attention_first", "finetune"))
+        return any(ATTENTION_MAPS in config.kind().needs_teacher for listed in stages for config in listed)
 
     @model_validator(mode="after")
     def _soft_headers_have_teachers(self) -> Recipe:

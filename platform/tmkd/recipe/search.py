@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from tmkd.config import Config
-from tmkd.recipe.objective import OBJECTIVES, Objective
+from tmkd.recipe.objective_names import SOFT, Objective
 
 
 class Rates(Config):
@@ -33,7 +33,7 @@ class SearchRecipe(Config):
     )
     alphas: list[Annotated[float, Field(ge=0, le=1)]] = Field([], description="weights of the soft labels in stage 2")
     learning_rates: Rates | None = Field(None, description="of stage 2; null = the recipe's rate")
-    objectives: list[Objective] = Field([], description=f"losses on soft labels in stage 2: {OBJECTIVES}")
+    objectives: list[Objective] = Field([], description=f"losses on soft labels in stage 2: {SOFT}")
     weights: dict[str, list[Annotated[float, Field(gt=0, le=1e6)]]] = Field(
         {}, description="teacher -> weights of its header in stage 2, such as {cross_encoder: [0.5, 1, 2]}"
     )

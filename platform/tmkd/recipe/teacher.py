@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from tmkd.config import Config
 from tmkd.labelling.job import MAX_REJECTED
 from tmkd.models.student_config import Pooling
+from tmkd.recipe.objective_names import ObjectiveList
 from tmkd.teachers.config import TeacherConfig
 from tmkd.training.config import Schedule
 
@@ -17,6 +18,7 @@ class WarmUp(Schedule):
     """Regression on the mean of other teachers' soft labels before a teacher sees golden labels."""
 
     teachers: list[str] = Field(description="names of the teachers to learn from; they must not have a warm_up")
+    objectives: ObjectiveList = Field([], description="what it learns from soft labels; empty = their squared error")
 
 
 class TeacherTraining(Config):
@@ -24,6 +26,7 @@ class TeacherTraining(Config):
 
     warm_up: WarmUp | None = Field(None, description="soft-label regression on the unlabeled split first")
     golden: Schedule = Field(Schedule(), description="fine-tuning on the golden labels of the train split")
+    objectives: ObjectiveList = Field([], description="what it learns from golden labels; empty = their cross-entropy")
     pooling: Literal["head"] | Pooling = Field(
         "head", description="head = the model's own Hugging Face classifier; else a header as the student's"
     )

@@ -51,7 +51,7 @@ def _check_student(recipe: Recipe) -> None:
     folder = local_folder(recipe.student.base, "student.base")
     tokenizer = load_tokenizer(folder)
     kind = STUDENTS[recipe.corpus.task]
-    length, attention = recipe.student.max_length, bool(recipe.finetune.attention)
+    length, attention = recipe.student.max_length, recipe.learns_attention
     check_base(folder, recipe.student.layers, length, "student", kind, attention)
     has = layer_count(load_config(folder))
     for key, depths in other_depths(recipe).items():
@@ -63,7 +63,7 @@ def _check_student(recipe: Recipe) -> None:
         _check_windows(recipe.student_reader(), folder, "student and reading")
     else:
         check_pooling(recipe.student.pooling, folder, tokenizer, "student")
-    if recipe.finetune.attention:
+    if recipe.learns_attention:
         _check_attention(recipe, folder)
 
 
@@ -90,12 +90,15 @@ def check_pooling(pooling: str, folder: Path, tokenizer: PreTrainedTokenizerBase
 def _check_attention(recipe: Recipe, student: Path) -> None:
     """Where readers look is counted in tokens, so that they and the student must cut text alike."""
     wanted = vocabulary_fingerprint(load_tokenizer(student))
+    asked, remedy = f"finetune.attention: {recipe.finetune.attention:g}", "set finetune.attention to 0"
+    if recipe.finetune.objectives:
+        asked, remedy = "finetune.objectives: attention_mse", "leave that out"
     for name, entry in recipe.teachers.items():
         folder = local_folder(entry.model, f"teachers.{name}.model")
         if vocabulary_fingerprint(load_tokenizer(folder)) != wanted:
             raise UserError(
-                f"finetune.attention: {recipe.finetune.attention:g}, but the tokenizer of teachers.{name} ({folder}) "
-                f"is not that of student.base ({student}); take models of one tokenizer, or set finetune.attention to 0"
+                f"{asked}, but the tokenizer of teachers.{name} ({folder}) "
+                f"is not that of student.base ({student}); take models of one tokenizer, or {remedy}"
             )
 
 

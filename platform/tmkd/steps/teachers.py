@@ -14,6 +14,7 @@ from tmkd.models.build import StudentShape
 from tmkd.models.folders import everywhere
 from tmkd.models.student_config import Pooling
 from tmkd.recipe.recipe import Recipe
+from tmkd.recipe.stage_objectives import of_teacher, of_warm_up
 from tmkd.recipe.teacher import TeacherEntry, TeacherTraining, WarmUp
 from tmkd.soft_labels.golden import read_answers
 from tmkd.soft_labels.store import LabelStore
@@ -25,7 +26,7 @@ from tmkd.teachers.config import TeacherConfig
 from tmkd.training.plan import finished
 from tmkd.training.run import train
 from tmkd.training.stage import Stage, StageSpec
-from tmkd.training.stage_parts import Data, Objectives, Start
+from tmkd.training.stage_parts import Data, Start
 
 JUDGED = ("train", "validation", "test")
 """Splits that a teacher labels to be measured; single logits are calibrated on the first."""
@@ -204,7 +205,7 @@ def _golden_spec(context: Context, corpus: CorpusManifest, name: str, training: 
     return StageSpec(
         name=f"teacher-{name}", task=recipe.corpus.task, data=data, start=Start(everywhere(entry.model), made_of),
         shape=_shape(context, entry, training), max_length=entry.max_length, signals={},
-        objectives=Objectives(True, {"golden": 1.0}), schedule=training.golden,
+        objectives=of_teacher(recipe.corpus.task, training), schedule=training.golden,
         seed=recipe.seed if training.seed is None else training.seed,
         reading=reading(context, entry.max_question_tokens, entry.overlap),
     )  # fmt: skip
@@ -224,7 +225,7 @@ def _warm_up_spec(context: Context, corpus: CorpusManifest, golden: StageSpec, n
     return dataclasses.replace(
         golden, name=f"warm_up-{name}",
         data=Data(corpus.name, "unlabeled", corpus.fingerprints, shards, tuple(corpus.classes)),
-        signals={"golden": signal(context, corpus, warm_up.teachers)}, objectives=Objectives(False, {"soft": 1.0}),
+        signals={"golden": signal(context, corpus, warm_up.teachers)}, objectives=of_warm_up(golden.task, warm_up),
         schedule=warm_up,
     )  # fmt: skip
 

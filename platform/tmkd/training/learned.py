@@ -10,8 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tmkd.errors import UserError
-from tmkd.objectives.span_terms import ANSWER, ATTENTION
-from tmkd.objectives.weighed import GOLDEN, soft_term
+from tmkd.objectives.weighed import ANSWER, ATTENTION, GOLDEN, soft_term
 from tmkd.soft_labels.golden import read_answers, read_golden
 from tmkd.soft_labels.store import LabelStore
 from tmkd.training.stage import StageSpec
@@ -46,7 +45,7 @@ def count_learned(stage: StageSpec, workspace: Workspace) -> Learned:
     stores = {name: _Scored(LabelStore(workspace, data.corpus, data.split, name)) for name in teachers_of(stage)}
     for shard, rows in data.shards.items():
         scored = {name: store.rows(shard, rows) for name, store in stores.items()}
-        judged = _judged(stage, workspace, shard, rows) if stage.objectives.golden else np.zeros(rows, dtype=bool)
+        judged = _judged(stage, workspace, shard, rows) if stage.golden else np.zeros(rows, dtype=bool)
         masks = _masks(stage, scored, judged)
         found.terms.update({term: int(mask.sum()) for term, mask in masks.items()})
         found.teachers.update({name: int(mask.sum()) for name, mask in scored.items()})
@@ -120,7 +119,7 @@ class _Scored:
 
 def _masks(stage: StageSpec, scored: Mapping[str, Mask], judged: Mask) -> dict[str, Mask]:
     """Return term -> which rows of a shard have its label."""
-    masks = {GOLDEN: judged} if stage.objectives.golden else {}
+    masks = {GOLDEN: judged} if GOLDEN in stage.terms else {}
     for term, signal in signals_of(stage).items():
         any_scored = np.logical_or.reduce([scored[name] for name in signal.voters])
         masks[term] = any_scored & judged if term == ANSWER else any_scored

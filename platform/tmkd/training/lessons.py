@@ -1,8 +1,8 @@
-"""What differs between tasks where a model learns: its rows, the terms of its loss, and when an answer is right."""
+"""What differs between tasks where a model learns: its rows, and when an answer is right."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,6 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from tmkd.models.student import aggregate
-from tmkd.objectives import SOFT_OBJECTIVES, span_terms, weighted_terms
 from tmkd.training.pair_data import PairRows
 from tmkd.training.rows import Rows
 from tmkd.training.span_data import SpanRows
@@ -28,12 +27,10 @@ class Lesson:
 
     Attributes:
         rows: reader of a stage's rows.
-        terms: headers' logits, targets and stage -> the sum over rows of every named term.
         judge: of the mean of the headers.
     """
 
     rows: Callable[[StageSpec, Workspace, PreTrainedTokenizerBase, int], Rows[Any]]
-    terms: Callable[[Mapping[str, Tensor], Any, StageSpec], Mapping[str, Tensor]]
     judge: Judge
 
 
@@ -54,21 +51,7 @@ def judge_spans(logits: Tensor, targets: Any) -> tuple[Tensor, Tensor]:
     return (answer.argmax(2) == targets.golden).all(dim=1).float(), likelihood
 
 
-def _pair_terms(logits: Mapping[str, Tensor], targets: Any, stage: StageSpec) -> dict[str, Tensor]:
-    def soft_loss(student: Tensor, teacher: Tensor, rows: Tensor) -> Tensor:
-        objective = SOFT_OBJECTIVES[stage.objectives.soft_objective]
-        return objective.loss(student, teacher, targets.question, rows, stage.objectives.temperature)
-
-    weights = {header: signal.weight for header, signal in stage.signals.items()}
-    return weighted_terms(logits, targets, soft_loss, weights)
-
-
-def _span_terms(logits: Mapping[str, Tensor], targets: Any, stage: StageSpec) -> dict[str, Tensor]:
-    assert stage.reading is not None
-    return span_terms(logits, targets, stage.reading.temperature)
-
-
 LESSONS = {
-    "pair": Lesson(PairRows, _pair_terms, judge_pairs),
-    "span": Lesson(SpanRows, _span_terms, judge_spans),
+    "pair": Lesson(PairRows, judge_pairs),
+    "span": Lesson(SpanRows, judge_spans),
 }

@@ -14,15 +14,16 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from tmkd.cluster import progress_poster, setup_worker
-from tmkd.objectives import combine
+from tmkd.objectives.compose import combine
 from tmkd.runtimes.allocator import keep_freed_memory
 from tmkd.runtimes.precision import resolve_device, resolve_precision, set_threads
 from tmkd.training import checkpoints, divergence, engine, publish
 from tmkd.training.divergence import DivergedError
 from tmkd.training.learned import Learned, count_learned
+from tmkd.training.learner import learner
 from tmkd.training.lessons import LESSONS
 from tmkd.training.memory import in_memory
-from tmkd.training.model import HeadersOf, build
+from tmkd.training.model import build
 from tmkd.training.notices import Notices
 from tmkd.training.order import batches
 from tmkd.training.plan import Plan, finished
@@ -31,8 +32,6 @@ from tmkd.training.stage import Stage
 from tmkd.training.validation import EVAL_ROWS, Validation
 
 History = dict[str, list[list[float]]]
-SOFT = "soft:"
-"""Start of the names of the headers' own soft terms."""
 
 
 def train_stages(plan: Plan, threads: int) -> None:
@@ -91,9 +90,11 @@ class StageRun:
             self.model.set_attn_implementation("eager")
         self.lesson = LESSONS[self.spec.task]
         self.rows = self.lesson.rows(self.spec, plan.workspace, self.tokenizer, plan.engine.shuffle_shards)
-        headers = HeadersOf(self.model, self.spec.learns_attention)
+        self.learner = learner(self.spec, self.model)
         with in_memory(self.spec, plan.engine):
-            self.engine = engine.start(headers, self.spec.schedule, plan.engine, self.spec.steps, self.world, device)
+            self.engine = engine.start(
+                self.learner, self.spec.schedule, plan.engine, self.spec.steps, self.world, device
+            )
         self.validation = Validation.of(self.spec, plan.workspace, self.tokenizer, plan.engine)
         self.post = progress_poster(plan.progress, plan.part) if self.rank == 0 else lambda done, total: None
         self._sums: dict[str, Tensor] = defaultdict(lambda: torch.zeros((), device=device))
@@ -143,14 +144,13 @@ class StageRun:
         counts = self.rows.counts(refs)
         total = max(*counts.values(), 1.0)
         factors = {term: total / count for term, count in counts.items() if count}  # 1 where no label is missing
-        self._counted.update(term for term, count in _with_sums(counts).items() if count)
+        self._counted.update(term for term, count in self._with_sums(counts).items() if count)
         micro_batches = self.rows.parts(refs, self.rank, self.world, self.plan.engine.micro_batch)
         for index, micro in enumerate(micro_batches):
             self.engine.set_gradient_accumulation_boundary(index == len(micro_batches) - 1)
             terms = self._terms(micro, factors)
-            loss = combine(terms, self.spec.objectives.weights) * (
-                self.world / total
-            )  # the all-reduce averages over workers
+            # The all-reduce averages over workers.
+            loss = combine(terms, self.learner.objectives.weights) * (self.world / total)
             self.engine.backward(loss, scale_wrt_gas=False)
             for name, value in terms.items():
                 self._sums[name] += value.detach() / total
@@ -159,8 +159,13 @@ class StageRun:
 
     def _terms(self, micro: MicroBatch, factors: Mapping[str, float]) -> Mapping[str, Tensor]:
         inputs = {name: value.to(self.device) for name, value in micro.inputs.items()}
-        logits = self.engine(inputs)
-        return self.lesson.terms(logits, micro.targets.scaled(factors).to(self.device), self.spec)
+        terms: Mapping[str, Tensor] = self.engine(inputs, micro.targets.scaled(factors).to(self.device))
+        return terms
+
+    def _with_sums(self, counts: Mapping[str, float]) -> dict[str, float]:
+        """Return the rows of every term: of one that learns from several labels, those of the most frequent."""
+        learned = {term: max(counts[label] for label in labels) for term, labels in self.spec.learned.items()}
+        return {**counts, **learned, "loss": max(counts.values())}
 
     def _log(self, done: int) -> None:
         """Move the means since the last point to the history; the only place that waits for the device.
@@ -201,7 +206,10 @@ class StageRun:
         Raises:
             DivergedError: if a weight is no number, or a term has never met a row with its label.
         """
-        divergence.refuse_untaught(self.spec, [term for term in self.spec.terms if not self.history.get(term)])
+        learned = self.spec.learned  # a sum of other terms is not named beside them
+        ordered = [term for term in dict.fromkeys([*self.spec.terms, *learned]) if term in learned]
+        single = [term for term in ordered if not set(learned[term]) <= set(learned) - {term}]
+        divergence.refuse_untaught(self.spec, [term for term in single if not self.history.get(term)])
         model: PreTrainedModel = self.model
         note = self._note(time.monotonic() - self._started)
         publish.publish(self.stage, self.plan, model, self.tokenizer, self.rank, note)
@@ -224,9 +232,3 @@ class StageRun:
             "remarks": self.rows.remarks,
             "history": self.history,
         }
-
-
-def _with_sums(counts: Mapping[str, float]) -> dict[str, float]:
-    """Add the terms that are made of others, which have rows where any of those has."""
-    soft = [count for term, count in counts.items() if term.startswith(SOFT)]
-    return {**counts, **({"soft": max(soft)} if soft else {}), "loss": max(counts.values())}

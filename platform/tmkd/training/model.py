@@ -18,7 +18,7 @@ from tmkd.models.inherited_classes import column_order, reorder_head
 from tmkd.models.span_student import StudentForQuestionAnswering
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN
-from tmkd.objectives.span_terms import ATTENTION
+from tmkd.objectives.weighed import ATTENTION
 from tmkd.training.stage import StageSpec
 from tmkd.workspace import Workspace
 

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from tmkd.objectives import Targets
+from tmkd.objectives.targets import Targets
+from tmkd.objectives.weighed import GOLDEN
 from tmkd.soft_labels.calibration import to_class_logits
 from tmkd.soft_labels.join import join_shard
 from tmkd.soft_labels.mean import mean_of_scored
@@ -90,7 +91,7 @@ class PairRows(Rows[ShardRows]):
             yield MicroBatch(
                 {name: torch.from_numpy(value) for name, value in inputs.items()},
                 Targets(
-                    golden=torch.from_numpy(golden[picked]) if self.stage.objectives.golden else None,
+                    golden=torch.from_numpy(golden[picked]) if self.stage.golden else None,
                     soft={header: torch.from_numpy(value[picked]) for header, value in soft.items()},
                     weight=torch.from_numpy(weights[picked]),
                     question=None if number is None else torch.from_numpy(number[picked]),
@@ -107,7 +108,7 @@ class PairRows(Rows[ShardRows]):
         _, passage = self.tokens.read(stage.data.split, shard, "passage")
         soft = {header: self._mean(joined.logits, header) for header in stage.signals}
         golden = joined.labels
-        present: list[npt.NDArray[np.bool_]] = [golden >= 0] if stage.objectives.golden else []
+        present: list[npt.NDArray[np.bool_]] = [golden >= 0] if GOLDEN in stage.terms else []
         present += [np.asarray(np.isfinite(logits).all(axis=1)) for logits in soft.values()]
         clean = {
             header: np.nan_to_num(logits, posinf=0.0, neginf=0.0).astype(np.float32) for header, logits in soft.items()

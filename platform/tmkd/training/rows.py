@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from tmkd.objectives import SpanTargets, Targets
+from tmkd.objectives.span_targets import SpanTargets
+from tmkd.objectives.targets import Targets
 from tmkd.text.features import Features, Ragged, Template
 from tmkd.text.tokens import TokenCache
 from tmkd.training.order import Groups, RowRefs, worker_slice

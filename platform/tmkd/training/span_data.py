@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from transformers import PreTrainedTokenizerBase
 
-from tmkd.objectives.span_terms import ANSWER, ATTENTION, SpanTargets
-from tmkd.objectives.weighed import GOLDEN
+from tmkd.objectives.span_targets import SpanTargets
+from tmkd.objectives.weighed import ANSWER, ATTENTION, GOLDEN
 from tmkd.soft_labels.golden import golden_path, read_answers
 from tmkd.soft_labels.join import check_ids
 from tmkd.text.features import Ragged
@@ -112,7 +112,7 @@ class SpanRows(Rows[SpanShard]):
                 if self.reading.unanswerable:
                     soft[header][index, NULL_PLACE] = null
         return SpanTargets(
-            golden=torch.tensor([row.golden for row in rows]) if self.stage.objectives.golden else None,
+            golden=torch.tensor([row.golden for row in rows]) if self.stage.golden else None,
             confusing=torch.tensor([row.confusing for row in rows]) if self.reading.confusing else None,
             soft={header: torch.from_numpy(values) for header, values in soft.items()},
             allowed=torch.from_numpy(allowed),
@@ -143,7 +143,7 @@ class SpanRows(Rows[SpanShard]):
                 found = replace(found, attention=maps.row(row)[slice(*found.window)])
             rows.append(found)
             present.append(self._present(found, says))
-        if stage.objectives.golden and stage.data.split != "validation":  # where nothing is learned anyway
+        if stage.golden and stage.data.split != "validation":  # where nothing is learned anyway
             self._count_misfits(shard, [row for row, golden in zip(rows, judged, strict=True) if golden])
         return SpanShard(asked, _cut(context, [row.window for row in rows]), rows, np.array(present, dtype=np.float32))
 

@@ -9,11 +9,13 @@ from typing import Any
 from tmkd.frozen_map import FrozenMap
 from tmkd.identity import APART, MERGED, identity_values, introduced
 from tmkd.models.build import StudentShape
-from tmkd.objectives import SOFT_OBJECTIVES
-from tmkd.objectives.span_terms import ANSWER, ATTENTION
-from tmkd.objectives.weighed import GOLDEN, soft_term
+from tmkd.objectives.base import ObjectiveConfig
+from tmkd.objectives.compose import learned_labels, learned_terms
+from tmkd.objectives.signals import ATTENTION_MAPS
+from tmkd.objectives.weighed import ANSWER, ATTENTION, GOLDEN, soft_term
 from tmkd.training.config import Schedule
-from tmkd.training.stage_parts import Data, Objectives, Reading, Signal, Start
+from tmkd.training.stage_identity import objective_values
+from tmkd.training.stage_parts import Data, Reading, Signal, Start
 from tmkd.workspace import fingerprint
 
 
@@ -32,7 +34,7 @@ class StageSpec:
         max_length: tokens of an input.
         reading: of a span stage; None where pairs are classified.
         signals: header -> its soft labels; empty for golden labels alone.
-        objectives: what is learned from the labels.
+        objectives: what is learned from the labels, in the order in which the terms are summed.
         schedule: how long and how fast; of a recipe's block only the schedule is kept.
         seed: of all that is drawn.
     """
@@ -44,7 +46,7 @@ class StageSpec:
     shape: StudentShape | None
     max_length: int
     signals: Mapping[str, Signal]
-    objectives: Objectives = field(metadata=MERGED)
+    objectives: tuple[ObjectiveConfig, ...] = field(metadata=APART)  # `identity` enters them in their flat form
     schedule: Schedule
     seed: int
     reading: Reading | None = field(default=None, metadata=introduced(None))
@@ -54,14 +56,18 @@ class StageSpec:
         object.__setattr__(self, "schedule", self.schedule.alone())
 
     @property
+    def golden(self) -> bool:
+        """Whether golden labels are learned."""
+        return any(config.kind().needs_golden for config in self.objectives)
+
+    @property
     def compares(self) -> bool:
         """Whether candidates of one question must be in one micro-batch."""
-        soft = SOFT_OBJECTIVES[self.objectives.soft_objective]
-        return bool(self.signals) and self.reading is None and soft.compares
+        return bool(self.signals) and any(config.kind().compares for config in self.objectives)
 
     @property
     def learns_attention(self) -> bool:
-        return self.reading is not None and self.reading.attention is not None
+        return any(ATTENTION_MAPS in config.kind().needs_student for config in self.objectives)
 
     @property
     def rows(self) -> int:
@@ -69,17 +75,19 @@ class StageSpec:
 
     @property
     def headers(self) -> list[str]:
-        return list(dict.fromkeys([*(["golden"] if self.objectives.golden else []), *self.signals]))
+        return list(dict.fromkeys([*(["golden"] if self.golden else []), *self.signals]))
 
     @property
     def terms(self) -> list[str]:
-        """The terms that each learn from rows of their own: those that have its label."""
-        golden = self.objectives.golden
-        answer = golden and self.reading is not None and self.reading.confusing is not None
-        return [
-            *([GOLDEN] if golden else []), *([ANSWER] if answer else []),
-            *(soft_term(header) for header in self.signals), *([ATTENTION] if self.learns_attention else []),
-        ]  # fmt: skip
+        """The labels that some rows may lack; most are also a term, which learns from the rows that have it."""
+        learned = learned_labels(self.objectives, list(self.signals))
+        order = [GOLDEN, ANSWER, *(soft_term(header) for header in self.signals), ATTENTION]
+        return [label for label in order if label in learned]
+
+    @property
+    def learned(self) -> dict[str, list[str]]:
+        """The terms of all objectives, each with the labels that it learns from."""
+        return learned_terms(self.objectives, list(self.signals))
 
     @property
     def steps(self) -> int:
@@ -92,7 +100,8 @@ class StageSpec:
         That is precision, number of workers, and how many shards are shuffled together: a model that was trained on
         another machine, or with less memory, is not trained again.
         """
-        return fingerprint(identity_values(self) | {"fingerprints": self.data.fingerprints[self.data.split]})
+        values = identity_values(self) | objective_values(self.objectives)
+        return fingerprint(values | {"fingerprints": self.data.fingerprints[self.data.split]})
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Parts of a stage's specification: its rows, its start, its labels, what it learns from them."""
+"""Parts of a stage's specification: its rows, its start, its labels."""
 
 from __future__ import annotations
 
@@ -72,16 +72,16 @@ class Signal:
 
 @dataclass(frozen=True)
 class Reading:
-    """How a span stage reads, and what it learns in addition to golden answers.
+    """How a span stage reads, and how it reads what its readers give.
 
     Attributes:
         max_question_tokens: read of a question.
         overlap: tokens that a window of a long context shares with the one before.
         unanswerable: whether there are contexts without an answer (SQuAD 2.0).
-        temperature: tau of the soft labels.
+        temperature: tau at which the readers' probabilities are averaged.
         candidates: K, of each reader's best answers those that may be the most confusing one.
-        confusing: the readers whose most confusing answer is avoided; None = no such term.
-        attention: the store of where they look together; None = no such term.
+        confusing: the readers whose most confusing answer is avoided; None = no such label.
+        attention: the store of where they look together; None = no such label.
     """
 
     max_question_tokens: int = 64
@@ -91,23 +91,3 @@ class Reading:
     candidates: int = 4
     confusing: Signal | None = None
     attention: Signal | None = None
-
-
-@dataclass(frozen=True)
-class Objectives:
-    """What is learned from golden and soft labels.
-
-    Attributes:
-        golden: whether golden labels are learned.
-        weights: of the terms ``golden`` and ``soft``, of spans also ``answer`` and ``attention``.
-        soft_objective: key of `tmkd.objectives.SOFT_OBJECTIVES`; of pairs.
-        temperature: of that objective, where it has one.
-    """
-
-    golden: bool
-    weights: Mapping[str, float]
-    soft_objective: str = "mse"
-    temperature: float = 1.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "weights", FrozenMap(self.weights))

@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from transformers import PreTrainedTokenizerBase
 
+from tmkd.objectives.golden_cross_entropy import CrossEntropyConfig
+from tmkd.objectives.span_cross_entropy import SpanCrossEntropyConfig
 from tmkd.objectives.weighed import GOLDEN
 from tmkd.training.config import EngineConfig
 from tmkd.training.lessons import LESSONS, Judge, judge_pairs
@@ -73,7 +75,7 @@ def _on_validation(stage: StageSpec) -> StageSpec:
     return dataclasses.replace(
         stage,
         data=dataclasses.replace(stage.data, split="validation", shards=stage.data.validation),
-        objectives=dataclasses.replace(stage.objectives, golden=True),
+        objectives=(SpanCrossEntropyConfig() if stage.reading else CrossEntropyConfig(),),
         reading=stage.reading and dataclasses.replace(stage.reading, confusing=None, attention=None),
         signals={},
     )

@@ -66,6 +66,31 @@ def test_students_and_teachers_of_a_recipe(case: str, tmp_path: Path) -> None:
     assert students(context, corpus) | teachers(context, corpus) == RECORDED[case]
 
 
+@pytest.mark.parametrize(
+    ("case", "listed"),
+    [
+        (
+            "docs",
+            {
+                "pretrain__objectives": "[{name: mse}]",
+                "finetune__objectives": f"[{{name: cross_entropy, weight: {1 - 0.9}}}, {{name: mse, weight: 0.9}}]",
+                "baseline__objectives": "[{name: cross_entropy}]",
+            },
+        ),
+        (
+            "squad",
+            {
+                "finetune__objectives": "[{name: span_cross_entropy, weight: 0.5}, {name: span_kl, weight: 0.5, "
+                "temperature: 2}, {name: answer_margin, weight: 0.15}, {name: attention_mse, weight: 0.05}]"
+            },
+        ),
+    ],
+)
+def test_a_list_that_says_what_the_shorthands_say_is_the_same_stage(case: str, listed: dict, tmp_path: Path) -> None:
+    context, corpus = described(tmp_path, case, **listed)
+    assert students(context, corpus) | teachers(context, corpus) == RECORDED[case]
+
+
 def test_the_student_of_the_best_teacher(tmp_path: Path) -> None:
     context, corpus = described(tmp_path, "docs", validation=True, regime="tkd")
     assert students(context, corpus) == RECORDED["docs, best"]

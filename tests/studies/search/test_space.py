@@ -41,6 +41,10 @@ def test_a_bi_lstm_is_searched_at_rates_of_its_own() -> None:
     ("overrides", "told"),
     [
         ({"search": "{}"}, "nothing varies"),
+        (
+            {"finetune__objectives": "[{name: kl}]"},
+            r"search.alphas: varies a shorthand of finetune.objectives, which is given",
+        ),
         ({"search__trials": "5"}, "each of the 6 shapes is tried at least once"),
         ({"search__weights": "{cross_encoder: [1, 2]}", "student__soft_headers": "mean"}, "soft_headers is mean"),
         ({"search__weights": "{cros_encoder: [1, 2]}"}, "did you mean 'cross_encoder'"),

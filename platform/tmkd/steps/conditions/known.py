@@ -6,8 +6,9 @@ from collections import Counter
 from functools import cached_property
 
 from tmkd.corpus.manifest import CorpusManifest
-from tmkd.objectives import SOFT_OBJECTIVES
+from tmkd.objectives.base import ObjectiveConfig
 from tmkd.recipe.recipe import Recipe
+from tmkd.recipe.shorthands import Listed
 from tmkd.soft_labels.golden_counts import golden_counts
 from tmkd.steps.context import Context
 from tmkd.steps.student.stages import first_rows
@@ -62,8 +63,13 @@ class Known:
         """Tell whether some question of a split has several candidates."""
         return self.corpus.rows(split) > self.corpus.questions(split)
 
-    def compares(self, objective: str) -> bool:
-        return self.corpus.task == "pair" and SOFT_OBJECTIVES[objective].compares
+    def objectives(self, stage: str) -> Listed:
+        """Return what a stage of the recipe learns."""
+        return self.recipe.objectives.get(stage, ())
+
+    def comparing(self, stage: str) -> ObjectiveConfig | None:
+        """Return the first objective of a stage that compares candidates of a question."""
+        return next((each for each in self.objectives(stage) if each.kind().compares), None)
 
     def too_long(self, key: str, schedule: Schedule, rows: int) -> str | None:
         """Return what is wrong with a schedule that no machine will ever finish."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from tmkd.errors import UserError
+from tmkd.objectives.compose import learns_headers
+from tmkd.objectives.registry import OBJECTIVES
+from tmkd.recipe.objective_names import ObjectiveList
 from tmkd.steps.conditions.known import TRAIN, UNLABELED, VALIDATION, Known
 from tmkd.steps.corpus import require_split
 from tmkd.steps.teachers import trained_folder
@@ -60,8 +63,8 @@ def pretrain(known: Known) -> Iterator[str]:
             "the base"
         )
         return
-    if known.compares(asked.objective) and not known.has_rivals(UNLABELED):
-        yield _no_rivals("pretrain.objective", asked.objective, UNLABELED, corpus.name)
+    if (comparing := known.comparing("pretrain")) and not known.has_rivals(UNLABELED):
+        yield _no_rivals(_key("pretrain", asked.objectives), comparing.name, UNLABELED, corpus.name)
     yield from _best(known)
     yield from filter(None, [known.too_long("pretrain", asked, known.rows_of_stage_1())])
 
@@ -75,15 +78,24 @@ def finetune(known: Known) -> Iterator[str]:
             "can be: jobs/tmkd_pretrain.py trains it, and jobs/evaluate.py compares it with its teachers"
         )
         return
-    if asked.alpha < 1 and known.one_class:
+    objectives = known.objectives("finetune")
+    golden = next((each for each in objectives if each.kind().needs_golden), None)
+    if golden and known.one_class:
+        listed = f"finetune.objectives: {golden.name}", "leave it out"
+        key, remedy = listed if asked.objectives else (f"finetune.alpha: {asked.alpha:g}", "set finetune.alpha to 1")
         yield (
-            f"finetune.alpha: {asked.alpha:g}, but {known.one_class}, so the golden header would learn to say that of "
-            f"everything; {_more_labels('set finetune.alpha to 1 (soft labels alone)')}"
+            f"{key}, but {known.one_class}, so the golden header would learn to say that of "
+            f"everything; {_more_labels(f'{remedy} (soft labels alone)')}"
         )
-    if asked.alpha > 0 and known.compares(asked.objective) and not known.has_rivals(TRAIN):
-        yield _no_rivals("finetune.objective", asked.objective, TRAIN, corpus.name)
-    yield from _best(known) if asked.alpha > 0 else ()
+    if (comparing := known.comparing("finetune")) and not known.has_rivals(TRAIN):
+        yield _no_rivals(_key("finetune", asked.objectives), comparing.name, TRAIN, corpus.name)
+    yield from _best(known) if learns_headers(objectives) else ()
     yield from filter(None, [known.too_long("finetune", asked, corpus.rows(TRAIN))])
+
+
+def _key(stage: str, listed: ObjectiveList) -> str:
+    """Return the key of a recipe that names the objective of a stage."""
+    return f"{stage}.objectives" if listed else f"{stage}.objective"
 
 
 def before_finetune(known: Known) -> Iterator[str]:
@@ -166,7 +178,7 @@ def _best(known: Known) -> Iterator[str]:
 
 def _rivals(key: str, objectives: Iterable[str], known: Known) -> Iterator[str]:
     for name in objectives:
-        if known.compares(name) and not known.has_rivals(TRAIN):
+        if known.corpus.task == "pair" and OBJECTIVES[name].kind().compares and not known.has_rivals(TRAIN):
             yield _no_rivals(key, name, TRAIN, known.corpus.name)
 
 

@@ -15,7 +15,7 @@ LEARNED = "train"
 
 def ensure_attention(context: Context, corpus: CorpusManifest) -> None:
     """Store where the readers look in the train split, if the recipe's student learns it; finished shards are kept."""
-    if not context.recipe.finetune.attention or not corpus.rows(LEARNED):
+    if not context.recipe.learns_attention or not corpus.rows(LEARNED):
         return
     config = attention_config(context)
     label_with(context, corpus, {ATTENTION_STORE: config}, config.model, [LEARNED], "where the readers look")
@@ -35,7 +35,7 @@ def attention_config(context: Context) -> AttentionConfig:
 
 def forecast_attention(context: Context, corpus: CorpusManifest) -> list[Forecast]:
     """Say what it will take to store where the readers look; nothing if no student learns it."""
-    if not context.recipe.finetune.attention or not corpus.rows(LEARNED):
+    if not context.recipe.learns_attention or not corpus.rows(LEARNED):
         return []
     config, plan = attention_config(context), context.recipe.labelling
     views = {ATTENTION_STORE: config}

@@ -8,12 +8,18 @@ import math
 from collections.abc import Mapping
 
 from tmkd.corpus.manifest import CorpusManifest
+from tmkd.objectives.answer_margin import AnswerMarginConfig
+from tmkd.objectives.compose import learned_labels, learns_headers
+from tmkd.objectives.span_kl import SpanKlConfig
+from tmkd.objectives.weighed import ANSWER, ATTENTION
+from tmkd.recipe.shorthands import Listed
+from tmkd.recipe.stage_objectives import of_attention, of_baseline, of_finetune, of_pretrain
 from tmkd.steps.context import Context
 from tmkd.steps.labels import ATTENTION_STORE, golden_identity, reading, signal, signals
 from tmkd.steps.student.start import after, from_base, other_student, student_shape
 from tmkd.training.config import Schedule
 from tmkd.training.stage import Stage, StageSpec
-from tmkd.training.stage_parts import Data, Objectives, Reading, Signal, Start
+from tmkd.training.stage_parts import Data, Reading, Start
 
 
 def has_stage_1(context: Context, corpus: CorpusManifest) -> bool:
@@ -25,9 +31,8 @@ def pretrain_stage(context: Context, corpus: CorpusManifest) -> Stage:
     """Return stage 1: soft headers on the unlabeled split."""
     asked = context.recipe.pretrain
     spec = _spec(
-        context, "pretrain", _data(corpus, "unlabeled", first_rows(corpus.shard_rows("unlabeled"), asked.rows)),
-        from_base(context, corpus), Objectives(False, {"soft": 1.0}, asked.objective, asked.temperature),
-        _paced(context, asked), signals(context, corpus),
+        context, corpus, "pretrain", _data(corpus, "unlabeled", first_rows(corpus.shard_rows("unlabeled"), asked.rows)),
+        from_base(context, corpus), of_pretrain(corpus.task, asked, context.recipe.reading), _paced(context, asked),
     )  # fmt: skip
     return Stage(spec, f"{context.run_folder}/pretrained")
 
@@ -35,11 +40,8 @@ def pretrain_stage(context: Context, corpus: CorpusManifest) -> Stage:
 def attention_stage(context: Context, corpus: CorpusManifest) -> Stage:
     """Return the stage that learns where the readers look and nothing else, for as long as stage 2 (A2D, Table 5)."""
     data = dataclasses.replace(_data(corpus, "train", corpus.shard_rows("train")), validation={})
-    attention = signal(context, corpus, [ATTENTION_STORE])
-    spec = _spec(
-        context, "attention", data, _start(context, corpus), Objectives(False, {"attention": 1.0}),
-        context.recipe.finetune, {}, _reading(context, attention=attention),
-    )  # fmt: skip
+    asked = context.recipe.finetune
+    spec = _spec(context, corpus, "attention", data, _start(context, corpus), of_attention(asked), asked)
     return Stage(spec, f"{context.run_folder}/attention")
 
 
@@ -48,24 +50,10 @@ def finetune_stage(context: Context, corpus: CorpusManifest) -> Stage:
 
     Without a stage before, it starts from ``finetune.starts_from``, else from the base.
     """
-    asked = context.recipe.finetune
-    beside = 0.0 if asked.attention_first else asked.attention
-    weights = {"golden": 1 - asked.alpha, "soft": asked.alpha, "answer": asked.answer, "attention": beside}
-    reading = _reading(
-        context,
-        confusing=signal(context, corpus, list(context.recipe.teachers)) if asked.answer else None,
-        attention=signal(context, corpus, [ATTENTION_STORE]) if beside else None,
-    )
     data = _golden_data(context, corpus)
-    spec = _spec(
-        context, "finetune", data, _before_finetune(context, corpus),
-        Objectives(
-            asked.alpha < 1, {name: weight for name, weight in weights.items() if weight > 0}, asked.objective,
-            asked.temperature,
-        ),
-        _paced(context, _finetune_schedule(context, corpus, sum(data.shards.values()))),
-        signals(context, corpus) if asked.alpha > 0 else {}, reading,
-    )  # fmt: skip
+    schedule = _paced(context, _finetune_schedule(context, corpus, sum(data.shards.values())))
+    objectives = of_finetune(corpus.task, context.recipe.finetune, context.recipe.reading)
+    spec = _spec(context, corpus, "finetune", data, _before_finetune(context, corpus), objectives, schedule)
     return Stage(spec, f"{context.run_folder}/finetuned")
 
 
@@ -80,8 +68,8 @@ def baseline_stages(context: Context, corpus: CorpusManifest) -> list[Stage]:
     recipe = context.recipe
     steps = sum(stage.steps for stage in [*stages_before(context, corpus), finetune_stage(context, corpus)])
     shared = _spec(
-        context, "baseline", _golden_data(context, corpus), from_base(context, corpus),
-        Objectives(True, {"golden": 1.0}), recipe.finetune, {},
+        context, corpus, "baseline", _golden_data(context, corpus), from_base(context, corpus),
+        of_baseline(corpus.task, recipe.baseline), recipe.finetune,
     )  # fmt: skip
     tried = []
     for rate in recipe.baseline.learning_rates:
@@ -140,31 +128,40 @@ def first_rows(shards: dict[str, int], rows: int | None) -> dict[str, int]:
     return dict(itertools.islice(shards.items(), enough))
 
 
-def _reading(context: Context, confusing: Signal | None = None, attention: Signal | None = None) -> Reading | None:
-    asked = context.recipe.reading
-    found = reading(context, asked.max_question_tokens, asked.overlap)
-    return found and dataclasses.replace(
-        found, temperature=asked.temperature, candidates=asked.candidates, confusing=confusing, attention=attention
-    )
-
-
 def _spec(
     context: Context,
+    corpus: CorpusManifest,
     name: str,
     data: Data,
     start: Start,
-    objectives: Objectives,
+    objectives: Listed,
     schedule: Schedule,
-    learned: Mapping[str, Signal],
-    reads: Reading | None = None,
 ) -> StageSpec:
-    """Return the specification of one of the student's stages; spans are read as the recipe says unless told."""
+    """Return the specification of one of the student's stages, with the labels that its objectives learn from."""
     recipe = context.recipe
     return StageSpec(
         name=name, task=recipe.corpus.task, data=data, start=start, shape=student_shape(context),
-        max_length=recipe.student.max_length, signals=learned, objectives=objectives, schedule=schedule,
-        seed=recipe.student_seed, reading=reads or _reading(context),
+        max_length=recipe.student.max_length, objectives=objectives, schedule=schedule, seed=recipe.student_seed,
+        signals=signals(context, corpus) if learns_headers(objectives) else {},
+        reading=_reading(context, corpus, objectives),
     )  # fmt: skip
+
+
+def _reading(context: Context, corpus: CorpusManifest, objectives: Listed) -> Reading | None:
+    """Return how spans are read; a temperature and a number of candidates are the objectives', where they have one."""
+    asked, labels = context.recipe.reading, learned_labels(objectives, [])
+    found = reading(context, asked.max_question_tokens, asked.overlap)
+    if found is None:
+        return None
+    kl = next((each for each in objectives if isinstance(each, SpanKlConfig)), None)
+    margin = next((each for each in objectives if isinstance(each, AnswerMarginConfig)), None)
+    return dataclasses.replace(
+        found,
+        temperature=kl.temperature if kl else asked.temperature,
+        candidates=margin.candidates if margin else asked.candidates,
+        confusing=signal(context, corpus, list(context.recipe.teachers)) if ANSWER in labels else None,
+        attention=signal(context, corpus, [ATTENTION_STORE]) if ATTENTION in labels else None,
+    )
 
 
 def _golden_data(context: Context, corpus: CorpusManifest) -> Data:

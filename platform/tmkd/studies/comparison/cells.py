@@ -9,6 +9,7 @@ from typing import Any
 
 from tmkd.config import Tree, parse
 from tmkd.errors import UserError
+from tmkd.objectives.compose import learns_headers
 from tmkd.recipe.compare import Grid
 from tmkd.recipe.recipe import Recipe
 from tmkd.recipe.regimes import M_O_M, has_two_stages, regime_of, with_regime
@@ -61,10 +62,13 @@ def usual_cell(recipe: Recipe) -> Cell:
     """Return the recipe's own settings as a cell; an objective of its own in each stage is none of a cell's."""
     pretrain, finetune = recipe.pretrain, recipe.finetune
     two_stages = pretrain.enabled or finetune.starts_from is not None
-    alike = pretrain.objective == finetune.objective
+    listed = bool(pretrain.objectives or finetune.objectives)
+    alike = pretrain.objective == finetune.objective and not listed
+    golden_alone = not learns_headers(recipe.objectives["finetune"])
     return Cell(
-        regime_of(two_stages, recipe.student.soft_headers, finetune.alpha == 0) or OWN, recipe.student.kind,
-        recipe.student.layers, finetune.alpha, finetune.objective if alike else None, pretrain.rows,
+        regime_of(two_stages, recipe.student.soft_headers, golden_alone) or OWN, recipe.student.kind,
+        recipe.student.layers, None if finetune.objectives else finetune.alpha,
+        finetune.objective if alike else None, pretrain.rows,
         finetune.learning_rate if recipe.student.kind == "encoder" else None,
     )  # fmt: skip
 

@@ -23,6 +23,7 @@ from tmkd.evaluation.quality import correct, quality
 from tmkd.evaluation.scoring import Measured
 from tmkd.evaluation.significance import holm
 from tmkd.evaluation.speed import with_ensemble
+from tmkd.objectives.compose import learns_headers
 from tmkd.recipe.recipe import Recipe
 from tmkd.steps.class_order import caution_model
 from tmkd.steps.context import Context
@@ -197,7 +198,7 @@ def of_claims(cells: Mapping[str, Cell], usual: Cell) -> dict[str, str]:
     for name, cell in cells.items():
         if cell == dataclasses.replace(there, layers=cell.layers, regime="tmkd"):
             found[f"tmkd · {cell.layers} layer{'s' if cell.layers != 1 else ''}"] = name
-        if cell == dataclasses.replace(there, alpha=cell.alpha, regime="tmkd"):
+        if cell.alpha is not None and cell == dataclasses.replace(there, alpha=cell.alpha, regime="tmkd"):
             found[f"tmkd · α {cell.alpha:g}"] = name
     return found
 
@@ -256,7 +257,7 @@ def _cost(context: Context, corpus: CorpusManifest, cells: Sequence[Cell], seeds
 
 def _learns_from(recipe: Recipe) -> int:
     """Return how many teachers' soft labels a student learns from."""
-    if recipe.finetune.alpha == 0 and not recipe.pretrain.enabled:
+    if not learns_headers(recipe.objectives["finetune"]) and not recipe.pretrain.enabled:
         return 0
     if recipe.student.soft_headers in ("each", "mean"):
         return sum(bool(entry.weight) for entry in recipe.teachers.values())

@@ -57,6 +57,11 @@ def _check(recipe: Recipe) -> None:
     for name in asked.weights:
         if name not in recipe.teachers:
             raise UserError(f"search.weights.{name}: no such teacher{nearest(name, list(recipe.teachers))}")
+    varied = [name for name in ("alphas", "objectives") if getattr(asked, name)]
+    if varied and recipe.finetune.objectives:
+        raise UserError(
+            f"search.{varied[0]}: varies a shorthand of finetune.objectives, which is given, too; drop one of the two"
+        )
     if asked.weights and recipe.student.soft_headers != "each":
         raise UserError(
             f"search.weights: of headers, one a teacher, but student.soft_headers is {recipe.student.soft_headers}; "

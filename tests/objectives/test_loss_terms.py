@@ -9,10 +9,10 @@ import torch
 from tmkd.objectives.base import ObjectiveConfig, Setting
 from tmkd.objectives.compose import Objectives, combine, learned_labels, learned_terms, learns_headers
 from tmkd.objectives.golden_cross_entropy import CrossEntropyConfig
-from tmkd.objectives.signals import CLASS_LOGITS
 from tmkd.objectives.soft_label_kl import KlConfig, soft_label_kl
 from tmkd.objectives.soft_label_mse import MseConfig
 from tmkd.objectives.targets import Targets
+from tmkd.tasks.signals import CLASS_LOGITS
 
 RNG = np.random.default_rng(0)
 HEADERS = ("golden", "soft:a", "soft:b", "soft:c")

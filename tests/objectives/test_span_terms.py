@@ -10,10 +10,10 @@ from tmkd.objectives.answer_margin import AnswerMarginConfig
 from tmkd.objectives.attention_mse import AttentionMseConfig
 from tmkd.objectives.base import Setting
 from tmkd.objectives.compose import Objectives
-from tmkd.objectives.signals import ATTENTION_MAPS, LAST, SPAN_LOGITS
 from tmkd.objectives.span_cross_entropy import SpanCrossEntropyConfig
 from tmkd.objectives.span_kl import SpanKlConfig
 from tmkd.objectives.span_targets import SpanTargets
+from tmkd.tasks.signals import ATTENTION_MAPS, LAST, SPAN_LOGITS
 
 ROWS, LENGTH, TAU = 3, 9, 2.0
 WEIGHT = np.array([1.0, 1.0, 0.0])

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from tiny_stages import make_world, signal, stage
-from tmkd.objectives.signals import CLASS_LOGITS, SPAN_LOGITS
 from tmkd.objectives.span_targets import SpanTargets
 from tmkd.objectives.targets import Targets
+from tmkd.tasks.signals import CLASS_LOGITS, SPAN_LOGITS
 from tmkd.training.learner import learner
 from tmkd.training.model import build
 from tmkd.training.stage_parts import Reading

@@ -14,10 +14,11 @@ from torch import Tensor, nn
 from tiny_stages import World, engine_config, make_world, stage
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.objectives.base import Objective, ObjectiveConfig, Setting
-from tmkd.objectives.signals import CLASS_LOGITS, Signals
+from tmkd.objectives.signals import Signals
 from tmkd.objectives.soft_label_mse import MseConfig
 from tmkd.objectives.weighed import soft_term
 from tmkd.search.trial import _join_alone
+from tmkd.tasks.signals import CLASS_LOGITS
 from tmkd.training import checkpoints, engine
 from tmkd.training.loop import StageRun
 from tmkd.training.plan import Plan

@@ -12,8 +12,9 @@ from tmkd.corpus.files.build import build_files
 from tmkd.corpus.files.sources import files_state
 from tmkd.corpus.ledger import Ledger
 from tmkd.corpus.manifest import CorpusManifest, manifest_path
-from tmkd.corpus.schema import GOLDEN, LAYOUTS, SPLITS
+from tmkd.corpus.schema import GOLDEN, SPLITS, layout_of
 from tmkd.corpus.shards import ShardWriter
+from tmkd.tasks.registry import task_of
 from tmkd.workspace import Workspace, corpus_folder, fingerprint, labels_folder
 
 CORPUS_VERSION = 2
@@ -60,7 +61,7 @@ def prepare_corpus(config: CorpusConfig, workspace: Workspace) -> CorpusManifest
         if not removed:  # not before all sources were read: one that cannot be used must not cost the corpus there
             _remove(workspace, config.name)
             removed = True
-        return ShardWriter(workspace, config.name, split, config.shard_rows, labelled, LAYOUTS[config.task])
+        return ShardWriter(workspace, config.name, split, config.shard_rows, labelled, layout_of(config.task))
 
     rejected = f"rejected/{config.name}"
     build = build_docs if config.source_kind == "docs" else build_files
@@ -75,7 +76,7 @@ def prepare_corpus(config: CorpusConfig, workspace: Workspace) -> CorpusManifest
         made_from=origin,
         fingerprint=_fingerprint(splits),
         task=config.task,
-        classes=config.classes if config.task == "pair" else [],
+        classes=config.classes if task_of(config.task).has_classes else [],
         splits={split: splits[split] for split in SPLITS if split in splits},
         counts=ledger.counts(),
         seconds=round(time.monotonic() - started, 2),

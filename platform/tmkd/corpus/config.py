@@ -10,8 +10,9 @@ from pydantic import Field, field_validator, model_validator
 
 from tmkd.config import Config
 from tmkd.corpus.docs.config import DocsConfig
-from tmkd.errors import nearest
+from tmkd.errors import UserError, nearest
 from tmkd.paths import PathText, check_name_length
+from tmkd.tasks.registry import DEFAULT, TASKS, names_where, task_of
 
 Column = str | int
 AUTO = "auto"
@@ -134,8 +135,8 @@ class CorpusConfig(Config):
     """Where the question-passage pairs come from."""
 
     name: str = Field(default="docs", description="folder name of the corpus in the workspace; else the recipe's name")
-    task: Literal["pair", "span"] = Field(
-        default="pair", description="pair = judge a question against a passage; span = find its answer in a context"
+    task: str = Field(
+        default=DEFAULT, description="; ".join(f"{task.name} = {task.meaning}" for task in TASKS.values())
     )
     kind: Literal["auto", "docs", "files", "hub"] = Field(
         default="auto",
@@ -264,17 +265,33 @@ class CorpusConfig(Config):
                 )
         return self
 
+    @field_validator("task")
+    @classmethod
+    def _is_a_task(cls, task: str) -> str:
+        try:
+            return task_of(task).name
+        except UserError as error:
+            raise ValueError(str(error)) from None
+
+    def _fits_the_task(self) -> None:
+        task, kind = task_of(self.task), self.source_kind
+        if kind not in task.sources:
+            raise ValueError(
+                f"task {task.name!r} reads kind {' or '.join(map(repr, task.sources))}, but kind is {kind!r}"
+            )
+        if not task.has_answers and (self.format == "squad" or self.columns.answers is not None):
+            others = names_where(lambda other: other.has_answers)
+            raise ValueError(f"format 'squad' and columns.answers are for task {others!r}, but task is {task.name!r}")
+        if self.labels and (kind == "docs" or not task.has_classes):
+            others = names_where(lambda other: other.has_classes)
+            raise ValueError(f"labels is for golden classes of kind 'files' or 'hub' with task {others!r}")
+
     @model_validator(mode="after")
     def _fits_together(self) -> CorpusConfig:
         kind, given = self.source_kind, self.paths.given()
         if kind == "docs" and (self.path or given):
             raise ValueError("path and paths are for kind 'files' or 'hub', but kind is 'docs'")
-        if kind != "files" and self.task == "span":
-            raise ValueError(f"task 'span' reads kind 'files', but kind is {kind!r}")
-        if self.task == "pair" and (self.format == "squad" or self.columns.answers is not None):
-            raise ValueError("format 'squad' and columns.answers are for task 'span', but task is 'pair'")
-        if self.labels and (kind == "docs" or self.task == "span"):
-            raise ValueError("labels is for golden classes of kind 'files' or 'hub' with task 'pair'")
+        self._fits_the_task()
         if kind == "docs" and len(self.classes) != 2:
             raise ValueError(f"kind 'docs' has two classes (not relevant, relevant), but classes are {self.classes}")
         if kind == "files" and bool(self.path) == bool(given):

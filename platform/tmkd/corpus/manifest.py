@@ -8,6 +8,7 @@ from typing import Any
 
 from tmkd.integrity import DamagedError, remedy
 from tmkd.sealed import publish_sealed, read_sealed
+from tmkd.tasks.registry import DEFAULT
 from tmkd.workspace import Workspace, corpus_folder, is_folder_name, is_shard_name
 
 
@@ -29,7 +30,7 @@ class CorpusManifest:
             a split without rows is not listed. ``labelled`` counts rows with a golden label.
         counts: rows read, kept, and rejected, filtered and deduplicated by reason; rows made here.
         seconds: how long the build took.
-        task: ``pair`` or ``span``.
+        task: name of the task (`tmkd.tasks`).
     """
 
     name: str
@@ -39,7 +40,7 @@ class CorpusManifest:
     splits: dict[str, dict[str, Any]]
     counts: dict[str, Any]
     seconds: float
-    task: str = "pair"
+    task: str = DEFAULT
 
     @classmethod
     def load(cls, workspace: Workspace, corpus: str) -> CorpusManifest | None:

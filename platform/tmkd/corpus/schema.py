@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import pyarrow as pa
+
+from tmkd.tasks.base import load_part
+from tmkd.tasks.registry import task_of
 
 PAIR_SCHEMA = pa.schema(
     [
@@ -72,10 +76,14 @@ class Layout:
     noun: str
 
 
-LAYOUTS = {
-    "pair": Layout(PAIR_SCHEMA, GOLDEN_SCHEMA, "label", "passage", "question", "pairs"),
-    "span": Layout(SPAN_SCHEMA, SPAN_GOLDEN_SCHEMA, "answers", "context", "context", "questions"),
-}
+PAIRS = Layout(PAIR_SCHEMA, GOLDEN_SCHEMA, "label", "passage", "question", "pairs")
+SPANS = Layout(SPAN_SCHEMA, SPAN_GOLDEN_SCHEMA, "answers", "context", "context", "questions")
+
+
+def layout_of(task: str) -> Layout:
+    """Return how the rows of a task lie in shards."""
+    return cast(Layout, load_part(task_of(task).layout))
+
 
 GOLDEN = "golden"
 

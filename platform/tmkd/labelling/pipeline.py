@@ -15,7 +15,7 @@ import ray
 import ray.data
 
 from tmkd.cluster import connect, watch_progress
-from tmkd.corpus.schema import LAYOUTS
+from tmkd.corpus.schema import layout_of
 from tmkd.errors import UserError
 from tmkd.labelling.attempts import count_attempts
 from tmkd.labelling.job import MAX_REJECTED, Corpus, Job
@@ -106,7 +106,7 @@ def run(plan: Plan, todo: Mapping[tuple[str, str], list[str]], pool: Pool, max_r
         workspace=workspace,
         corpus=corpus.name,
         fingerprints={split: corpus.split_fingerprint(split) for split, _ in plan.stores},
-        text=LAYOUTS[corpus.task].text,
+        text=layout_of(corpus.task).text,
         views=plan.views,
         bound={place: str(store.fingerprint) for place, store in plan.stores.items()},
         config=plan.config,

@@ -14,11 +14,12 @@ from tmkd.labelling.probe import Probing
 from tmkd.models.folders import local_folder
 from tmkd.runtimes.host import Host
 from tmkd.soft_labels.store import LabelStore
+from tmkd.tasks.registry import task_of
 from tmkd.teachers.base import Card
 from tmkd.teachers.classes import ClassMatch, match_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import TASKS, kinds_for, teacher_class
+from tmkd.teachers.kinds import GIVES, kinds_for, tasks_for, teacher_class
 from tmkd.workspace import Workspace, fingerprint
 
 
@@ -121,7 +122,7 @@ def _clear(stores: Iterable[LabelStore]) -> None:
 
 def _probing(workspace: Workspace, corpus: Corpus, splits: Sequence[str], teacher: str, folder: str) -> Probing | None:
     """Return where runtimes are tried; None without labels to make, and for spans: the gate is for pairs."""
-    if not splits or corpus.task != "pair":
+    if not splits or not task_of(corpus.task).tries_runtimes:
         return None
     split, pairs = splits[0], sum(corpus.rows(each) for each in splits)
     shard = corpus.shards(split)[0]
@@ -138,13 +139,12 @@ def _try_loading(teacher: str, config: TeacherConfig, folder: Path) -> None:
 
 def _classes(teacher: str, config: TeacherConfig, card: Card, corpus: Corpus) -> ClassMatch:
     """Return the model's column for each stored column; none for spans."""
-    task = TASKS[config.kind]
-    if task != corpus.task:
+    if GIVES[config.kind] not in task_of(corpus.task).gives:
         raise UserError(
-            f"teachers.{teacher}.kind: {config.kind} is for corpora of task {task}, but {corpus.name} is of task "
-            f"{corpus.task}; right would be {' or '.join(kinds_for(corpus.task))}"
+            f"teachers.{teacher}.kind: {config.kind} is for corpora of task {tasks_for(config.kind)}, but "
+            f"{corpus.name} is of task {corpus.task}; right would be {' or '.join(kinds_for(corpus.task))}"
         )
-    if task != "pair":
+    if not task_of(corpus.task).has_classes:
         return ClassMatch([])
     return match_classes(teacher, card.columns, card.classes, corpus.classes, config.classes)
 

@@ -10,8 +10,9 @@ from pydantic import Field
 from torch import Tensor
 
 from tmkd.objectives.base import Objective, ObjectiveConfig
-from tmkd.objectives.signals import SPAN_LOGITS, Signals
+from tmkd.objectives.signals import Signals
 from tmkd.objectives.weighed import ANSWER, GOLDEN
+from tmkd.tasks.signals import SPAN_LOGITS
 
 
 class AnswerMarginConfig(ObjectiveConfig):

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from tmkd.objectives.base import Objective, ObjectiveConfig
-from tmkd.objectives.signals import ATTENTION_MAPS, LAST, Signals
+from tmkd.objectives.signals import Signals
 from tmkd.objectives.weighed import ATTENTION
+from tmkd.tasks.signals import ATTENTION_MAPS, LAST
 
 
 class AttentionMseConfig(ObjectiveConfig):

@@ -9,8 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tmkd.objectives.base import Objective, ObjectiveConfig
-from tmkd.objectives.signals import CLASS_LOGITS, Signals
+from tmkd.objectives.signals import Signals
 from tmkd.objectives.weighed import GOLDEN
+from tmkd.tasks.signals import CLASS_LOGITS
 
 
 class CrossEntropyConfig(ObjectiveConfig):

@@ -1,18 +1,10 @@
-"""Names of what a student gives, teachers give, and objectives compare."""
+"""What a student gives, teachers give, and objectives compare, as they are handed over."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
 from torch import Tensor
-
-CLASS_LOGITS = "class_logits"
-"""Header -> float [B, C], logits before normalisation."""
-SPAN_LOGITS = "span_logits"
-"""Header -> float [B, L, 2], start and end logits of every token."""
-ATTENTION_MAPS = "attention_maps"
-"""`LAST` -> the student's last self-attention, float [B, H, L, L]; of teachers their mean as `attention_mse` has it."""
-LAST = "last"
 
 Signals = Mapping[str, Mapping[str, Tensor]]
 """Name of a signal -> header or layer -> values."""

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from tmkd.objectives.base import Objective
-from tmkd.objectives.signals import CLASS_LOGITS, Signals
+from tmkd.objectives.signals import Signals
 from tmkd.objectives.weighed import SOFT, soft_term, soft_terms
+from tmkd.tasks.signals import CLASS_LOGITS
 
 
 class SoftObjective(Objective):

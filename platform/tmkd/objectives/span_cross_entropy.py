@@ -9,9 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from tmkd.objectives.base import Objective, ObjectiveConfig
-from tmkd.objectives.signals import SPAN_LOGITS, Signals
+from tmkd.objectives.signals import Signals
 from tmkd.objectives.weighed import GOLDEN
 from tmkd.objectives.windows import within
+from tmkd.tasks.signals import SPAN_LOGITS
 
 
 class SpanCrossEntropyConfig(ObjectiveConfig):

@@ -10,9 +10,10 @@ from pydantic import Field
 from torch import Tensor
 
 from tmkd.objectives.base import Objective, ObjectiveConfig
-from tmkd.objectives.signals import SPAN_LOGITS, Signals
+from tmkd.objectives.signals import Signals
 from tmkd.objectives.weighed import SOFT, soft_term, soft_terms
 from tmkd.objectives.windows import within
+from tmkd.tasks.signals import SPAN_LOGITS
 
 
 class SpanKlConfig(ObjectiveConfig):

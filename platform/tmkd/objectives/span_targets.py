@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
-from tmkd.objectives.signals import ATTENTION_MAPS, LAST, SPAN_LOGITS, Signals
+from tmkd.objectives.signals import Signals
 from tmkd.objectives.weighed import Weighed
+from tmkd.tasks.signals import ATTENTION_MAPS, LAST, SPAN_LOGITS
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tmkd.objectives.base import ObjectiveConfig
-from tmkd.objectives.signals import ATTENTION_MAPS, CLASS_LOGITS, SPAN_LOGITS
+from tmkd.tasks.registry import task_of
 
-GIVES = {"pair": (CLASS_LOGITS,), "span": (SPAN_LOGITS, ATTENTION_MAPS)}
 """Task -> signals of its students and its teachers."""
 
 
@@ -43,8 +42,8 @@ def check_objectives(key: str, objectives: Sequence[ObjectiveConfig], given: Giv
     """
     for config in objectives:
         kind, where = config.kind(), f"{key}: {config.name}"
-        for signal in sorted(kind.needs_student - set(GIVES[given.task])):
-            gives = " and ".join(GIVES[given.task])
+        for signal in sorted(kind.needs_student - set(task_of(given.task).gives)):
+            gives = " and ".join(task_of(given.task).gives)
             raise ValueError(
                 f"{where} needs {signal} of the student, but corpus.task is {given.task}, whose students give {gives}"
             )

@@ -10,7 +10,6 @@ from tmkd.config import Config
 from tmkd.corpus.config import CorpusConfig
 from tmkd.errors import nearest
 from tmkd.objectives.registry import OBJECTIVES
-from tmkd.objectives.signals import ATTENTION_MAPS
 from tmkd.paths import check_name_length
 from tmkd.recipe.compare import CompareRecipe
 from tmkd.recipe.evaluation import EvaluationRecipe
@@ -20,8 +19,11 @@ from tmkd.recipe.shorthands import Listed
 from tmkd.recipe.stage_objectives import check_lists, expand
 from tmkd.recipe.student import BaselineRecipe, FinetuneRecipe, PretrainRecipe, ReadingRecipe, StudentRecipe
 from tmkd.recipe.teacher import LabellingRecipe, TeacherEntry, TeacherTraining, WarmUp
+from tmkd.tasks.base import Task
+from tmkd.tasks.registry import task_of
+from tmkd.tasks.signals import ATTENTION_MAPS, CLASS_LOGITS, SPAN_LOGITS
 from tmkd.teachers.config import TeacherConfig
-from tmkd.teachers.kinds import TASKS, kinds_for
+from tmkd.teachers.kinds import GIVES, kinds_for, tasks_for
 from tmkd.training.config import EngineConfig
 
 RESERVED = ("golden", "baseline", "ensemble", "pretrained", "finetuned", "attention", "each", "mean", "best")
@@ -101,30 +103,35 @@ class Recipe(Config):
                     raise ValueError(f"teachers.{name}.train.warm_up.teachers: {other!r} has a warm_up itself")
         return self
 
+    @property
+    def task(self) -> Task:
+        """The task of the corpus."""
+        return task_of(self.corpus.task)
+
     @model_validator(mode="after")
     def _teachers_are_for_the_task(self) -> Recipe:
-        task = self.corpus.task
+        task = self.task
         for name, teacher in self.teachers.items():
-            if TASKS[teacher.kind] != task:
+            if GIVES[teacher.kind] not in task.gives:
                 raise ValueError(
-                    f"teachers.{name}.kind: {teacher.kind} is for corpora of task {TASKS[teacher.kind]}, but "
-                    f"corpus.task is {task}; right would be {' or '.join(kinds_for(task))}"
+                    f"teachers.{name}.kind: {teacher.kind} is for corpora of task {tasks_for(teacher.kind)}, but "
+                    f"corpus.task is {task.name}; right would be {' or '.join(kinds_for(task.name))}"
                 )
         return self
 
     @model_validator(mode="after")
     def _keys_of_spans_stand_with_spans(self) -> Recipe:
         for key in ("answer", "attention"):
-            if self.corpus.task == "pair" and getattr(self.finetune, key):
-                raise ValueError(f"finetune.{key} is for spans, but corpus.task is pair; drop it")
-        if self.corpus.task == "pair" and self.evaluation.also:
-            raise ValueError("evaluation.also is for spans so far, but corpus.task is pair; drop it")
+            if SPAN_LOGITS not in self.task.gives and getattr(self.finetune, key):
+                raise ValueError(f"finetune.{key} is for spans, but corpus.task is {self.task.name}; drop it")
+        if not self.task.has_other_tests and self.evaluation.also:
+            raise ValueError(f"evaluation.also is for spans so far, but corpus.task is {self.task.name}; drop it")
         return self
 
     @model_validator(mode="after")
     def _readers_vote_alike(self) -> Recipe:
         weighed = [name for name, teacher in self.teachers.items() if teacher.weight != 1]
-        if self.corpus.task == "span" and weighed:
+        if CLASS_LOGITS not in self.task.gives and weighed:
             raise ValueError(
                 f"teachers.{weighed[0]}.weight is for teachers of pairs so far: readers count alike; to leave one out, "
                 f"--teachers.{weighed[0]} null"
@@ -146,10 +153,10 @@ class Recipe(Config):
     def _objectives_fit_the_corpus(self) -> Recipe:
         for stage in ("pretrain", "finetune"):
             asked: PretrainRecipe | FinetuneRecipe = getattr(self, stage)
-            if self.corpus.task == "span" and asked.objective != "mse":
+            if CLASS_LOGITS not in self.task.gives and asked.objective != "mse":
                 raise ValueError(
-                    f"{stage}.objective: {asked.objective} is for pairs, but corpus.task is span; drop it: spans are "
-                    "distilled by their start and end probabilities at reading.temperature"
+                    f"{stage}.objective: {asked.objective} is for pairs, but corpus.task is {self.task.name}; drop "
+                    "it: spans are distilled by their start and end probabilities at reading.temperature"
                 )
             if OBJECTIVES[asked.objective].kind().compares and len(self.corpus.classes) != 2:
                 raise ValueError(
@@ -202,9 +209,9 @@ class Recipe(Config):
         asked, legal = self.student.soft_headers, ["each", "mean", "best", *self.teachers]
         if asked not in legal:
             raise ValueError(f"student.soft_headers: {asked!r} is none of {', '.join(legal)}{nearest(asked, legal)}")
-        if self.student.kind == "bi_lstm" and self.corpus.task == "span":
-            raise ValueError("student.kind: bi_lstm is for pairs so far, but corpus.task is span")
-        if asked == "best" and self.corpus.task == "span":
+        if self.student.kind == "bi_lstm" and CLASS_LOGITS not in self.task.gives:
+            raise ValueError(f"student.kind: bi_lstm is for pairs so far, but corpus.task is {self.task.name}")
+        if asked == "best" and not self.task.has_classes:
             raise ValueError("student.soft_headers: best is for pairs so far; name the reader instead")
         learned = [asked] if asked in self.teachers else list(self.teachers)
         if not sum(self.teachers[name].weight for name in learned):

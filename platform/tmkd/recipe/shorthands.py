@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
 
 from tmkd.config import Config
 from tmkd.objectives.answer_margin import AnswerMarginConfig
@@ -13,8 +14,23 @@ from tmkd.objectives.golden_cross_entropy import CrossEntropyConfig
 from tmkd.objectives.registry import OBJECTIVES
 from tmkd.objectives.span_cross_entropy import SpanCrossEntropyConfig
 from tmkd.objectives.span_kl import SpanKlConfig
+from tmkd.tasks.base import load_part
+from tmkd.tasks.registry import task_of
 
 Listed = tuple[ObjectiveConfig, ...]
+
+
+@dataclass(frozen=True)
+class UsualObjectives:
+    """Objectives of a task where a recipe lists none.
+
+    Attributes:
+        golden: weight -> objective on golden labels.
+        soft: weight, ``objective``, its ``temperature``, ``reading.temperature`` -> objective on soft labels.
+    """
+
+    golden: Callable[[float], ObjectiveConfig]
+    soft: Callable[[float, str, float, float], ObjectiveConfig]
 
 
 def golden_alone(task: str) -> Listed:
@@ -87,12 +103,26 @@ def both_given(listed: str, given: Iterable[str]) -> str:
 
 
 def _golden(task: str, weight: float) -> ObjectiveConfig:
-    return CrossEntropyConfig(weight=weight) if task == "pair" else SpanCrossEntropyConfig(weight=weight)
+    return _usual(task).golden(weight)
 
 
 def _soft(task: str, weight: float, objective: str, temperature: float, reading_temperature: float) -> ObjectiveConfig:
-    if task == "span":
-        return SpanKlConfig(weight=weight, temperature=reading_temperature)
+    return _usual(task).soft(weight, objective, temperature, reading_temperature)
+
+
+def _usual(task: str) -> UsualObjectives:
+    return cast(UsualObjectives, load_part(task_of(task).shorthands))
+
+
+def _soft_of_classes(weight: float, objective: str, temperature: float, _: float) -> ObjectiveConfig:
     kind = OBJECTIVES[objective]
     more = {"temperature": temperature} if "temperature" in kind.model_fields else {}
     return kind.model_validate({"weight": weight, **more})
+
+
+def _soft_of_spans(weight: float, _: str, __: float, temperature: float) -> ObjectiveConfig:
+    return SpanKlConfig(weight=weight, temperature=temperature)
+
+
+OF_CLASSES = UsualObjectives(lambda weight: CrossEntropyConfig(weight=weight), _soft_of_classes)
+OF_SPANS = UsualObjectives(lambda weight: SpanCrossEntropyConfig(weight=weight), _soft_of_spans)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tmkd.objectives.signals import CLASS_LOGITS, SPAN_LOGITS
-from tmkd.recipe.objective_fit import GIVES, Given, check_objectives
+from tmkd.recipe.objective_fit import Given, check_objectives
 from tmkd.recipe.shorthands import Listed, attention_alone, golden_alone, golden_and_soft, soft_alone
 from tmkd.recipe.student import BaselineRecipe, FinetuneRecipe, PretrainRecipe, ReadingRecipe
 from tmkd.recipe.teacher import TeacherEntry, TeacherTraining, WarmUp
+from tmkd.tasks.registry import task_of
+from tmkd.tasks.signals import CLASS_LOGITS, SPAN_LOGITS
 
 
 def of_pretrain(task: str, asked: PretrainRecipe, reading: ReadingRecipe) -> Listed:
@@ -82,8 +83,8 @@ def check_lists(lists: Mapping[str, Listed], task: str, classes: int) -> None:
 
 def _given(key: str, task: str, classes: int) -> Given:
     if key == "pretrain" or key.endswith(".warm_up"):  # where readers look is stored for the train split alone
-        kept = tuple(signal for signal in GIVES[task] if signal in (CLASS_LOGITS, SPAN_LOGITS))
+        kept = tuple(signal for signal in task_of(task).gives if signal in (CLASS_LOGITS, SPAN_LOGITS))
         return Given(task, kept, "the soft labels of the unlabeled split", False, "unlabeled", classes)
     if key == "finetune":
-        return Given(task, GIVES[task], "the soft labels of the train split", True, "train", classes)
+        return Given(task, task_of(task).gives, "the soft labels of the train split", True, "train", classes)
     return Given(task, (), "golden labels, which alone it learns from,", True, "train", classes)

@@ -18,6 +18,7 @@ from tmkd.soft_labels.golden_counts import golden_counts
 from tmkd.soft_labels.store import LabelStore
 from tmkd.steps.context import Context
 from tmkd.steps.labels import CALIBRATION_SHARDS
+from tmkd.tasks.registry import task_of
 from tmkd.teachers.base import Card
 from tmkd.teachers.classes import last_is_negative, match_classes, suggested_map, unnamed
 from tmkd.teachers.folder import load_tokenizer
@@ -39,7 +40,7 @@ def check_classes(context: Context, corpus: CorpusManifest) -> None:
     Raises:
         UserError: if names do not match, or there are none and golden labels do not tell, with the map to write.
     """
-    if corpus.task != "pair":
+    if not task_of(corpus.task).has_classes:
         return
     for name, entry in context.recipe.teachers.items():
         stores = [LabelStore(context.workspace, corpus.name, split, name) for split in corpus.splits]

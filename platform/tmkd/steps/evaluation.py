@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.evaluation.scoring import Measured, measure
@@ -12,13 +12,18 @@ from tmkd.evaluation.table import ModelRow
 from tmkd.steps.context import Context
 from tmkd.steps.judging import Judged, TaskJudging
 from tmkd.steps.measurement import measurement, stored_rows
-from tmkd.steps.pairs.evaluation import PAIR_JUDGING
 from tmkd.steps.ready import ready
-from tmkd.steps.spans.evaluation import SPAN_JUDGING
 from tmkd.steps.student.step import ensure_students
 from tmkd.steps.teachers import ensure_labels, teacher_model
+from tmkd.tasks.base import load_part
+from tmkd.tasks.registry import task_of
 
-JUDGING: dict[str, TaskJudging[Any, Any, Any]] = {"pair": PAIR_JUDGING, "span": SPAN_JUDGING}
+
+def judging_of(task: str) -> TaskJudging[Any, Any, Any]:
+    """Return how models of a task are judged."""
+    return cast(TaskJudging[Any, Any, Any], load_part(task_of(task).judging))
+
+
 """Task -> how its models are judged."""
 STEPS = ("students", "baseline", "evaluation")
 """Steps of the job after the labels."""
@@ -28,7 +33,7 @@ OTHER_SPLIT = "test"
 
 def evaluate(context: Context) -> dict[str, Any]:
     """Make all that is judged, and judge it on the recipe's evaluation split; returns what ``--json`` prints."""
-    judging, name = JUDGING[context.recipe.corpus.task], context.recipe.evaluation.split
+    judging, name = judging_of(context.recipe.corpus.task), context.recipe.evaluation.split
     others: Mapping[str, CorpusManifest] = {}
     if judging.others is not None:  # before anything is trained
         others = judging.others(context)
@@ -50,7 +55,7 @@ def teacher_quality(context: Context, corpus: CorpusManifest, name: str) -> list
 
     None where the task needs golden labels and the split has none.
     """
-    judging = JUDGING[corpus.task]
+    judging = judging_of(corpus.task)
     if judging.needs_golden and not corpus.has_labels(name):
         return []
     split = judging.read(context, Judged(corpus, name))

@@ -91,7 +91,7 @@ def before_averaging(context: Context, corpus: CorpusManifest, teacher: str) -> 
 
 def signal(context: Context, corpus: CorpusManifest, teachers: list[str]) -> Signal:
     """Return the soft labels of one teacher, or of the weighted mean of several."""
-    is_mean = len(teachers) > 1 and context.recipe.corpus.task == "pair"
+    is_mean = len(teachers) > 1 and context.recipe.task.has_classes
     calibrations = tuple((before_averaging if is_mean else calibrate)(context, corpus, name) for name in teachers)
     made_by = [[teacher_identity(context, corpus, each), *_gaps(context, corpus, each)] for each in teachers]
     weights = [context.recipe.teachers[name].weight if is_mean else 1.0 for name in teachers]
@@ -104,7 +104,7 @@ def signals(context: Context, corpus: CorpusManifest) -> dict[str, Signal]:
     """Return the soft headers that the recipe asks for, each with what it learns from."""
     recipe, asked = context.recipe, context.recipe.student.soft_headers
     if asked == "mean":
-        header = GOLDEN if recipe.corpus.task == "span" else soft_header(asked)
+        header = soft_header(asked) if recipe.task.has_classes else GOLDEN
         return {header: signal(context, corpus, list(recipe.teachers))}
     if asked != "each":
         teacher = best_teacher(context, corpus) if asked == "best" else asked
@@ -149,7 +149,7 @@ def best_teacher(context: Context, corpus: CorpusManifest) -> str:
 
 def reading(context: Context, max_question_tokens: int, overlap: int) -> Reading | None:
     """Return how a span stage reads; None for pairs."""
-    if context.recipe.corpus.task == "pair":
+    if not context.recipe.task.has_answers:
         return None
     return Reading(max_question_tokens, overlap, context.recipe.reading.unanswerable)
 

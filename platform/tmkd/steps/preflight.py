@@ -21,7 +21,7 @@ from tmkd.teachers.folder import load_tokenizer
 from tmkd.teachers.kinds import teacher_class
 from tmkd.text.features import Template
 from tmkd.text.tokens import vocabulary_fingerprint
-from tmkd.training.model import STUDENTS
+from tmkd.training.model import student_class
 
 
 def check_models(recipe: Recipe) -> None:
@@ -50,7 +50,7 @@ def _check_student(recipe: Recipe) -> None:
         return
     folder = local_folder(recipe.student.base, "student.base")
     tokenizer = load_tokenizer(folder)
-    kind = STUDENTS[recipe.corpus.task]
+    kind = student_class(recipe.corpus.task)
     length, attention = recipe.student.max_length, recipe.learns_attention
     check_base(folder, recipe.student.layers, length, "student", kind, attention)
     has = layer_count(load_config(folder))
@@ -59,7 +59,7 @@ def _check_student(recipe: Recipe) -> None:
             check_base(folder, max(depths), length, key, kind, attention)
         else:
             warn(f"{key}.layers: {max(depths)} layers, but {folder} has {has}; the job that asks for them will refuse")
-    if recipe.corpus.task == "span":
+    if recipe.task.has_answers:
         _check_windows(recipe.student_reader(), folder, "student and reading")
     else:
         check_pooling(recipe.student.pooling, folder, tokenizer, "student")
@@ -70,7 +70,7 @@ def _check_student(recipe: Recipe) -> None:
 def other_depths(recipe: Recipe) -> dict[str, list[int]]:
     """Return the depths that later jobs cut a student of, by the part of the recipe that asks for them."""
     grids = [depth for grid in recipe.compare.grids for depth in grid.layers]
-    searched = list(recipe.search.layers) if recipe.corpus.task == "pair" else []
+    searched = list(recipe.search.layers) if recipe.task.has_studies else []
     return {key: found for key, found in (("search", searched), ("compare.grids", grids)) if found}
 
 
@@ -117,7 +117,7 @@ def _check_teacher(recipe: Recipe, name: str) -> None:
     tokenizer = load_tokenizer(folder)
     if entry.train is None:
         card = teacher_class(entry.kind).describe(entry.config(), folder, tokenizer)
-        if recipe.corpus.task == "pair":
+        if recipe.task.has_classes:
             found = match_classes(name, card.columns, card.classes, recipe.corpus.classes, entry.classes)
             if found.by_position and not recipe.corpus.may_have_labels:  # else golden labels will tell
                 raise unnamed(name, card.classes or (), recipe.corpus.classes)
@@ -127,7 +127,7 @@ def _check_teacher(recipe: Recipe, name: str) -> None:
     elif entry.train.pooling == "head" and entry.kind != "span_reader":
         check_trainable(folder, entry.max_length, f"teachers.{name}")
     else:
-        kind = STUDENTS[recipe.corpus.task]
+        kind = student_class(recipe.corpus.task)
         check_base(folder, entry.train.layers, entry.max_length, f"teachers.{name}", kind)
         if entry.kind != "span_reader":
             check_pooling(entry.train.pooling, folder, tokenizer, f"teachers.{name}.train")

@@ -22,6 +22,7 @@ from tmkd.steps.class_check import check_classes
 from tmkd.steps.context import Context
 from tmkd.steps.label_plan import compare_with_plan
 from tmkd.steps.labels import HELD_OUT, LEARNED, base_identity, golden_identity, reading, signal
+from tmkd.tasks.registry import task_of
 from tmkd.teachers.config import TeacherConfig
 from tmkd.training.plan import finished
 from tmkd.training.run import train
@@ -39,7 +40,7 @@ def learned_splits(recipe: Recipe) -> tuple[str, ...]:
 
 def held_out(corpus: CorpusManifest) -> list[str]:
     """Return the split that temperatures are fitted on and the best teacher is chosen by; none if nobody judged it."""
-    return [HELD_OUT] if corpus.task == "pair" and corpus.has_labels(HELD_OUT) else []
+    return [HELD_OUT] if task_of(corpus.task).has_classes and corpus.has_labels(HELD_OUT) else []
 
 
 def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:
@@ -49,7 +50,7 @@ def ensure_teachers(context: Context, corpus: CorpusManifest) -> None:
     """
     trainings = {name: entry.train for name, entry in context.recipe.teachers.items() if entry.train is not None}
     check_classes(context, corpus)
-    if corpus.task == "span":
+    if task_of(corpus.task).has_answers:
         check_answers(context, corpus, "train")
     _train(context, corpus, {name: training for name, training in trainings.items() if training.warm_up is None})
     warmed = {name: training for name, training in trainings.items() if training.warm_up is not None}
@@ -213,7 +214,7 @@ def _golden_spec(context: Context, corpus: CorpusManifest, name: str, training: 
 
 def _shape(context: Context, entry: TeacherEntry, training: TeacherTraining) -> StudentShape | None:
     """Return what a teacher is built as; None for the Hugging Face classifier that its folder holds."""
-    if training.pooling == "head" and context.recipe.corpus.task == "pair":
+    if training.pooling == "head" and context.recipe.task.has_classes:
         return None
     pooling: Pooling = "cls" if training.pooling == "head" else training.pooling
     return StudentShape(training.layers, pooling, training.freeze_embeddings, training.dropout, entry.max_length)

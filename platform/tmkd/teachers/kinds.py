@@ -5,6 +5,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from tmkd.tasks.registry import names_where, task_of
+from tmkd.tasks.signals import ATTENTION_MAPS, CLASS_LOGITS, SPAN_LOGITS
+
 if TYPE_CHECKING:
     from tmkd.teachers.base import Teacher
 
@@ -17,13 +20,23 @@ KINDS: dict[str, str] = {
 OWN_KINDS = {"reader_attention": "tmkd.teachers.reader_attention:ReaderAttention"}
 """Kinds that no recipe names: the platform makes them out of a recipe's teachers."""
 
-TASKS = {"classifier": "pair", "bi_encoder": "pair", "span_reader": "span", "reader_attention": "span"}
-"""Kind -> task of the corpora that it labels."""
+GIVES = {
+    "classifier": CLASS_LOGITS,
+    "bi_encoder": CLASS_LOGITS,
+    "span_reader": SPAN_LOGITS,
+    "reader_attention": ATTENTION_MAPS,
+}
+"""Kind -> signal that it gives."""
 
 
 def kinds_for(task: str) -> list[str]:
     """Return the kinds of teacher for corpora of a task."""
-    return [kind for kind in KINDS if TASKS[kind] == task]
+    return [kind for kind in KINDS if GIVES[kind] in task_of(task).gives]
+
+
+def tasks_for(kind: str) -> str:
+    """Return the tasks whose corpora a kind of teacher labels, as messages list them."""
+    return names_where(lambda task: GIVES[kind] in task.gives)
 
 
 def teacher_class(kind: str) -> type[Teacher]:

@@ -11,8 +11,9 @@ from transformers import PreTrainedModel
 from tmkd.models.span_student import StudentForQuestionAnswering
 from tmkd.objectives.base import Setting
 from tmkd.objectives.compose import Objectives
-from tmkd.objectives.signals import ATTENTION_MAPS, CLASS_LOGITS, LAST, SPAN_LOGITS, Signals
+from tmkd.objectives.signals import Signals
 from tmkd.objectives.weighed import ATTENTION
+from tmkd.tasks.signals import ATTENTION_MAPS, CLASS_LOGITS, LAST, SPAN_LOGITS
 from tmkd.training.model import HeadersOf
 from tmkd.training.stage import StageSpec
 

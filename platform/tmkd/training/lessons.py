@@ -1,16 +1,19 @@
-"""What differs between tasks where a model learns: its rows, and when an answer is right."""
+"""Lessons: the part of each task that differs where a model learns."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from tmkd.models.student import aggregate
+from tmkd.tasks.base import load_part
+from tmkd.tasks.registry import task_of
+from tmkd.training.card_examples import READ, SCORE
 from tmkd.training.pair_data import PairRows
 from tmkd.training.rows import Rows
 from tmkd.training.span_data import SpanRows
@@ -28,10 +31,14 @@ class Lesson:
     Attributes:
         rows: reader of a stage's rows.
         judge: of the mean of the headers.
+        tag: Hugging Face's name of the task, for the model card.
+        example: code of the model card that uses the finished model.
     """
 
     rows: Callable[[StageSpec, Workspace, PreTrainedTokenizerBase, int], Rows[Any]]
     judge: Judge
+    tag: str
+    example: str
 
 
 def judge_pairs(logits: Tensor, targets: Any) -> tuple[Tensor, Tensor]:
@@ -51,7 +58,10 @@ def judge_spans(logits: Tensor, targets: Any) -> tuple[Tensor, Tensor]:
     return (answer.argmax(2) == targets.golden).all(dim=1).float(), likelihood
 
 
-LESSONS = {
-    "pair": Lesson(PairRows, judge_pairs),
-    "span": Lesson(SpanRows, judge_spans),
-}
+PAIR_LESSON = Lesson(PairRows, judge_pairs, "text-classification", SCORE)
+SPAN_LESSON = Lesson(SpanRows, judge_spans, "question-answering", READ)
+
+
+def lesson_of(task: str) -> Lesson:
+    """Return how models learn a task."""
+    return cast(Lesson, load_part(task_of(task).lesson))

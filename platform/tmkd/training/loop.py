@@ -21,7 +21,7 @@ from tmkd.training import checkpoints, divergence, engine, publish
 from tmkd.training.divergence import DivergedError
 from tmkd.training.learned import Learned, count_learned
 from tmkd.training.learner import learner
-from tmkd.training.lessons import LESSONS
+from tmkd.training.lessons import lesson_of
 from tmkd.training.memory import in_memory
 from tmkd.training.model import build
 from tmkd.training.notices import Notices
@@ -88,7 +88,7 @@ class StageRun:
             self.model.set_attn_implementation("eager")
         if self.spec.learns_attention:  # fused attention keeps its weights to itself
             self.model.set_attn_implementation("eager")
-        self.lesson = LESSONS[self.spec.task]
+        self.lesson = lesson_of(self.spec.task)
         self.rows = self.lesson.rows(self.spec, plan.workspace, self.tokenizer, plan.engine.shuffle_shards)
         self.learner = learner(self.spec, self.model)
         with in_memory(self.spec, plan.engine):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -19,10 +20,15 @@ from tmkd.models.span_student import StudentForQuestionAnswering
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN
 from tmkd.objectives.weighed import ATTENTION
+from tmkd.tasks.base import load_part
+from tmkd.tasks.registry import task_of
 from tmkd.training.stage import StageSpec
 from tmkd.workspace import Workspace
 
-STUDENTS: dict[str, type[Student]] = {"pair": StudentForSequenceClassification, "span": StudentForQuestionAnswering}
+
+def student_class(task: str) -> type[Student]:
+    """Return the class of students of a task."""
+    return cast(type[Student], load_part(task_of(task).student))
 
 
 class HeadersOf(nn.Module):
@@ -78,10 +84,10 @@ def _model(stage: StageSpec, folder: Path, tokenizer: PreTrainedTokenizerBase) -
     if stage.shape is None:
         return _classifier(stage, folder, tokenizer), []
     if stage.start.folder is None:
-        shape, kind = _fitting(stage.shape, stage), STUDENTS[stage.task]
+        shape, kind = _fitting(stage.shape, stage), student_class(stage.task)
         return student_from_base(folder, shape, stage.headers, stage.data.classes, tokenizer, kind), stage.headers
     with damage_named(folder):
-        parent = STUDENTS[stage.task].from_pretrained(folder)
+        parent = student_class(stage.task).from_pretrained(folder)
     sources = {header: signal.identity for header, signal in stage.signals.items()}
     model, anew = inherit(parent, stage.headers, sources, stage.data.classes)
     model.config.max_pair_length = stage.max_length  # another corpus's student may have read more or less

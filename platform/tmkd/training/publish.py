@@ -14,19 +14,10 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from tmkd.models import folders
 from tmkd.training import divergence
+from tmkd.training.lessons import lesson_of
 from tmkd.training.model import finish
 from tmkd.training.plan import NOTE, Plan
 from tmkd.training.stage import Stage
-
-SCORE = """from transformers import pipeline
-
-score = pipeline("text-classification", model="<this folder>", truncation=True)
-score({"text": "a question", "text_pair": "a passage"})"""
-READ = """from transformers import AutoModelForQuestionAnswering, AutoTokenizer
-
-reader, tokenizer = (auto.from_pretrained("<this folder>") for auto in (AutoModelForQuestionAnswering, AutoTokenizer))
-found = reader(**tokenizer("a question", "a context", return_tensors="pt"))
-found.start_logits, found.end_logits  # of every token; the answer lies in the context"""
 
 
 def publish(
@@ -68,11 +59,11 @@ def model_card(stage: Stage, note: dict[str, Any]) -> str:
     shown = f"{validation[-1][1]:.3f}" if validation else "not measured"
     spec = stage.spec
     headers = ", ".join(spec.headers)
-    tag, example = ("question-answering", READ) if spec.task == "span" else ("text-classification", SCORE)
+    lesson = lesson_of(spec.task)
     classes = f"\nClasses: {', '.join(spec.data.classes)}." if spec.data.classes else ""
     return f"""---
 library_name: transformers
-pipeline_tag: {tag}
+pipeline_tag: {lesson.tag}
 tags: [tmkd, knowledge-distillation]
 ---
 # {stage.output}
@@ -84,7 +75,7 @@ Accuracy on the validation split at the end: {shown}.
 
 ```python
 import tmkd  # makes transformers know the student
-{example}
+{lesson.example}
 ```
 """
 

@@ -11,8 +11,8 @@ from tmkd.identity import APART, MERGED, identity_values, introduced
 from tmkd.models.build import StudentShape
 from tmkd.objectives.base import ObjectiveConfig
 from tmkd.objectives.compose import learned_labels, learned_terms
-from tmkd.objectives.signals import ATTENTION_MAPS
 from tmkd.objectives.weighed import ANSWER, ATTENTION, GOLDEN, soft_term
+from tmkd.tasks.signals import ATTENTION_MAPS
 from tmkd.training.config import Schedule
 from tmkd.training.stage_identity import objective_values
 from tmkd.training.stage_parts import Data, Reading, Signal, Start

@@ -14,7 +14,7 @@ from tmkd.objectives.golden_cross_entropy import CrossEntropyConfig
 from tmkd.objectives.span_cross_entropy import SpanCrossEntropyConfig
 from tmkd.objectives.weighed import GOLDEN
 from tmkd.training.config import EngineConfig
-from tmkd.training.lessons import LESSONS, Judge, judge_pairs
+from tmkd.training.lessons import Judge, judge_pairs, lesson_of
 from tmkd.training.order import RowRefs
 from tmkd.training.rows import MicroBatch, Rows
 from tmkd.training.stage import StageSpec
@@ -41,7 +41,7 @@ class Validation:
         if not stage.data.validation or not config.validations:
             return None
         split = _on_validation(stage)
-        lesson = LESSONS[stage.task]
+        lesson = lesson_of(stage.task)
         rows = lesson.rows(split, workspace, tokenizer, 1)
         refs = _first_rows(rows, len(stage.data.validation), MAX_ROWS)
         if not len(refs):

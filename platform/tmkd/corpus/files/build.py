@@ -18,8 +18,9 @@ from tmkd.corpus.files.read import read_passages, read_spools
 from tmkd.corpus.files.repeats import drop_near_duplicates
 from tmkd.corpus.files.spool import Mask
 from tmkd.corpus.ledger import Ledger
-from tmkd.corpus.schema import LAYOUTS, SPLITS, TRAIN, UNLABELED
+from tmkd.corpus.schema import SPLITS, TRAIN, UNLABELED, layout_of
 from tmkd.corpus.shards import ShardWriter
+from tmkd.tasks.registry import task_of
 
 WriterFor = Callable[[str, bool], ShardWriter]
 Part = tuple[str, Mask]
@@ -43,7 +44,7 @@ def build_files(config: CorpusConfig, ledger: Ledger, writer_for: WriterFor) -> 
             assert_apart(assignment)
         elif assignment.shared:
             warn(
-                f"{assignment.shared:,} rows share their {LAYOUTS[config.task].apart} with a held-out split "
+                f"{assignment.shared:,} rows share their {layout_of(config.task).apart} with a held-out split "
                 "(split.shared_questions: keep)"
             )
         if config.deduplicate.near is True:
@@ -55,8 +56,8 @@ def build_files(config: CorpusConfig, ledger: Ledger, writer_for: WriterFor) -> 
             entry = _write(split, parts, assignment, passages, config, ledger, writer_for)
             if entry:
                 splits[split] = entry
-                of = f" of {entry['questions']:,} questions" if config.task == "pair" else ""
-                note(f"  {split}: {entry['rows']:,} {LAYOUTS[config.task].noun}{of}")
+                of = f" of {entry['questions']:,} questions" if task_of(config.task).has_candidates else ""
+                note(f"  {split}: {entry['rows']:,} {layout_of(config.task).noun}{of}")
     return splits
 
 
@@ -115,9 +116,10 @@ def _write(
         return None
     labelled = split != UNLABELED and assignment.is_judged(split)
     # Nobody has judged mined passages, so they go to splits without golden labels only.
-    mine = Mine() if config.task == "pair" and not labelled and is_wanted(config.mining, groups) else None
+    can_be_mined = task_of(config.task).has_candidates and not labelled
+    mine = Mine() if can_be_mined and is_wanted(config.mining, groups) else None
     writer = writer_for(split, labelled)
-    layout = LAYOUTS[config.task]
+    layout = layout_of(config.task)
     names = {*layout.rows.names, *(layout.golden.names if labelled else [])}
     ranks = cumulative_counts(groups)
     start = 0

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from tmkd.console import Bar
 from tmkd.corpus.config import AUTO, CorpusConfig
-from tmkd.corpus.files.answers import read_answers
 from tmkd.corpus.files.labels import LabelReader, read_grade
 from tmkd.corpus.files.records import INVALID_ENCODING, Bad, Record, Row, batches
 from tmkd.corpus.files.sources import Source
 from tmkd.corpus.files.spool import KEYS, Spool
+from tmkd.corpus.files.values import text_of
 from tmkd.corpus.hashing import text_hash
 from tmkd.corpus.ledger import Ledger
 from tmkd.corpus.schema import TEST, TRAIN, VALIDATION
+from tmkd.tasks.base import load_part
+from tmkd.tasks.registry import task_of
 
 DUPLICATE_KEY = "duplicate key"
+
+
+RowCheck = Callable[["Checker", Source, Row], tuple[Any, ...]]
+"""Checks one row: returns the values of the spool's schema and the three keys; raises `ValueError` with the reason."""
 
 
 class Checker:
@@ -27,7 +32,7 @@ class Checker:
         self._config = config
         self._ledger = ledger
         self._spool = spool
-        self._row = self._span if config.task == "span" else self._pair
+        self._row: RowCheck = load_part(task_of(config.task).row)
         self.labels = LabelReader(config.classes, config.no_label, config.labels)
         self._seen: set[int] = set()
         self._last_question: tuple[str, int] = ("", 0)
@@ -60,7 +65,7 @@ class Checker:
             self._ledger.reject(self._spool.split, source.name, *record)
             return None
         try:
-            return self._row(source, record)
+            return self._row(self, source, record)
         except ValueError as error:  # UnicodeEncodeError too: half a surrogate pair out of a JSON escape
             reason = INVALID_ENCODING.format(encoding="UTF-8") if isinstance(error, UnicodeError) else str(error)
         shown = " | ".join(str(value) for value in record.values if value is not None)
@@ -73,37 +78,7 @@ class Checker:
         named = dict(zip(names, columns, strict=True))
         self._spool.add({name: named[name] for name in self._spool.schema.names}, {name: named[name] for name in KEYS})
 
-    def _pair(self, source: Source, row: Row) -> tuple[Any, ...]:
-        """Return the values of the spool's schema and the three keys. Raises `ValueError` with the reason."""
-        position, (question, passage, label, grade, question_id, source_id, *_) = row
-        question = text_of(question, "question")
-        passage = text_of(passage, "passage")
-        label, grade = self._judgement(source, label, grade)
-        text_key = self._question_key(question)
-        pair_key = _both(question, passage)
-        if "question_id" in source.columns:
-            question_id = text_of(question_id, "question_id")
-            group_key = text_hash(question_id)
-        else:
-            question_id, group_key = f"{text_key:016x}", text_key
-        source_id = self._key(source_id) if "source_id" in source.columns else f"{source.name}:{position}"
-        fields = (source.name, position, source_id, question_id, question, passage, label, grade)
-        return (*fields, group_key, text_key, pair_key)
-
-    def _span(self, source: Source, row: Row) -> tuple[Any, ...]:
-        """Do the same for span reading, whose context stays as it is: answers are counted in its characters."""
-        position, (question, context, _, _, question_id, source_id, answers, group) = row
-        question = text_of(question, "question")
-        context = context if isinstance(context, str) and context.strip() else text_of(context, "context")
-        found = read_answers(answers, context)
-        source_id = self._key(source_id) if "source_id" in source.columns else f"{source.name}:{position}"
-        question_id = text_of(question_id, "question_id") if "question_id" in source.columns else source_id
-        text_key = text_hash(context)
-        group = text_of(group, "group") if not _is_null(group) else f"{text_key:016x}"
-        fields = (source.name, position, source_id, question_id, question, context, group, found)
-        return (*fields, text_hash(group), text_key, _both(question, context))
-
-    def _judgement(self, source: Source, label: Any, grade: Any) -> tuple[int | None, float | None]:
+    def judgement(self, source: Source, label: Any, grade: Any) -> tuple[int | None, float | None]:
         known = self.labels.read(label) if label is not None else None
         degree = read_grade(grade) if grade is not None else None
         if degree is not None and degree < 0:
@@ -113,13 +88,13 @@ class Checker:
             known = int(degree > 0)
         return known, degree if degree is not None else known
 
-    def _question_key(self, question: str) -> int:
+    def question_key(self, question: str) -> int:
         # A question's candidates mostly stand together, so the last key is often the next one.
         if question != self._last_question[0]:
             self._last_question = question, text_hash(" ".join(question.lower().split()))
         return self._last_question[1]
 
-    def _key(self, value: Any) -> str:
+    def key(self, value: Any) -> str:
         source_id = text_of(value, "source_id")
         key = hash(source_id)
         if key in self._seen:
@@ -127,27 +102,3 @@ class Checker:
         source_id.encode()
         self._seen.add(key)
         return source_id
-
-
-def _both(question: str, text: str) -> int:
-    """Return the key of a question with its text; the length tells where one ends, whatever is in them."""
-    return text_hash(f"{len(question)}\x1f{question}{text}")
-
-
-def _is_null(value: Any) -> bool:
-    """Tell whether nothing stands there: data frames write missing text as NaN, and 1e400 in JSON is infinite."""
-    return value is None or (isinstance(value, float) and not math.isfinite(value))
-
-
-def text_of(value: Any, role: str) -> str:
-    """Return stripped text. Raises `ValueError` with the reason if there is none."""
-    if value.__class__ is not str:
-        if _is_null(value):
-            raise ValueError(f"null {role}")
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ValueError(f"{role} that is not text")
-        value = str(value)
-    value = value.strip()
-    if not value:
-        raise ValueError(f"empty {role}")
-    return str(value)

@@ -9,6 +9,7 @@ from tmkd.console import note, warn
 from tmkd.corpus.config import AUTO, CorpusConfig
 from tmkd.corpus.files.check import Checker
 from tmkd.corpus.files.class_numbers import suggested_map
+from tmkd.tasks.registry import task_of
 
 
 def report_labels(checkers: Sequence[Checker], config: CorpusConfig) -> None:
@@ -23,7 +24,7 @@ def report_labels(checkers: Sequence[Checker], config: CorpusConfig) -> None:
         _report_positions(positions, config, mixed=any(reader.named and reader.positions for reader in labels))
     if unknown:
         warn(unknown_labels(unknown, config))
-    if config.task == "pair" and config.columns.label == AUTO and config.columns.grade is None:
+    if task_of(config.task).has_classes and config.columns.label == AUTO and config.columns.grade is None:
         for split in (checker.split for checker in checkers if checker.lacks_labels):
             reason = "no column 'label' was found (corpus.columns.label: auto), or all of it is empty"
             warn(f"{split}: no golden label; {reason}")

@@ -9,7 +9,7 @@ from typing import Any
 
 from tmkd.console import progress_bar
 from tmkd.corpus.config import CorpusConfig
-from tmkd.corpus.files.check import Checker, text_of
+from tmkd.corpus.files.check import Checker
 from tmkd.corpus.files.delimited import read_delimited
 from tmkd.corpus.files.hub import open_hub, read_hub
 from tmkd.corpus.files.json_rows import read_json
@@ -19,8 +19,9 @@ from tmkd.corpus.files.sources import Source, list_sources, passages_sources
 from tmkd.corpus.files.spool import Spool
 from tmkd.corpus.files.squad import read_squad
 from tmkd.corpus.files.tables import read_parquet
+from tmkd.corpus.files.values import text_of
 from tmkd.corpus.ledger import Ledger
-from tmkd.corpus.schema import LAYOUTS
+from tmkd.corpus.schema import layout_of
 from tmkd.errors import UserError
 
 
@@ -56,7 +57,7 @@ def read_spools(config: CorpusConfig, ledger: Ledger, folder: Path) -> dict[str,
     spools: dict[str, Spool] = {}
     checkers: list[Checker] = []
     for split in dict.fromkeys(source.split for source in sources):
-        spool = spools[split] = Spool(folder, split, LAYOUTS[config.task])
+        spool = spools[split] = Spool(folder, split, layout_of(config.task))
         checker = Checker(config, ledger, spool)
         checkers.append(checker)
         for source in (source for source in sources if source.split == split):

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from tmkd.corpus.config import Column, CorpusConfig
 from tmkd.corpus.files.paths import EXTENSIONS, PACKED, Format, expand, extension_of
 from tmkd.errors import UserError
+from tmkd.tasks.registry import task_of
 
 WHOLE = "all"
 """Name of the one source that holds everything and is split by question."""
@@ -110,4 +111,5 @@ def _format_of(file: Path, config: CorpusConfig) -> Format:
     if extension not in EXTENSIONS:
         legal = f"{', '.join(EXTENSIONS)} (packed: {', '.join(PACKED)})"
         raise UserError(f"{file}: unknown extension {extension!r}; expected {legal}, or set corpus.format")
-    return "squad" if config.task == "span" and extension == ".json" else EXTENSIONS[extension]
+    usual = EXTENSIONS[extension]
+    return cast(Format, task_of(config.task).formats.get(extension, usual))

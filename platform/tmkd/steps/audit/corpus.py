@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from tmkd.console import progress_bar
 from tmkd.corpus.digest import TextDigest
 from tmkd.corpus.manifest import CorpusManifest, manifest_path
-from tmkd.corpus.schema import LAYOUTS
+from tmkd.corpus.schema import layout_of
 from tmkd.integrity import DamagedError
 from tmkd.sealed import is_sealed
 from tmkd.soft_labels import golden
@@ -53,7 +53,7 @@ def _audit_split(
 ) -> None:
     folder, golden_folder = corpus_folder(name, split), labels_folder(name, split, golden.GOLDEN)
     shards = corpus.shards(split) if corpus else workspace.list(folder, ".parquet")
-    digest = TextDigest(LAYOUTS[corpus.task].text) if corpus else None
+    digest = TextDigest(layout_of(corpus.task).text) if corpus else None
     judged = bool(workspace.list(golden_folder)) or bool(corpus and corpus.has_labels(split))
     with progress_bar(f"verifying {name} {split}", len(shards), "shards") as bar:
         for shard in shards:

@@ -12,6 +12,7 @@ from tmkd.recipe.shorthands import Listed
 from tmkd.soft_labels.golden_counts import golden_counts
 from tmkd.steps.context import Context
 from tmkd.steps.student.stages import first_rows
+from tmkd.tasks.registry import task_of
 from tmkd.training.config import MOST_STEPS, Schedule
 from tmkd.training.plan import read_note
 
@@ -81,6 +82,6 @@ class Known:
         )
 
     def _counts(self, split: str) -> Counter[int]:
-        if self.corpus.task != "pair" or not self.corpus.has_labels(split):
+        if not task_of(self.corpus.task).has_classes or not self.corpus.has_labels(split):
             return Counter()
         return golden_counts(self.context.workspace, self.corpus.name, split, self.corpus.shards(split))

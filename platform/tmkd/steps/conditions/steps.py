@@ -11,6 +11,7 @@ from tmkd.recipe.objective_names import ObjectiveList
 from tmkd.steps.conditions.known import TRAIN, UNLABELED, VALIDATION, Known
 from tmkd.steps.corpus import require_split
 from tmkd.steps.teachers import trained_folder
+from tmkd.tasks.registry import task_of
 from tmkd.training.run import check_room, is_alone
 
 Condition = Callable[[Known], Iterator[str]]
@@ -178,7 +179,11 @@ def _best(known: Known) -> Iterator[str]:
 
 def _rivals(key: str, objectives: Iterable[str], known: Known) -> Iterator[str]:
     for name in objectives:
-        if known.corpus.task == "pair" and OBJECTIVES[name].kind().compares and not known.has_rivals(TRAIN):
+        if (
+            task_of(known.corpus.task).has_candidates
+            and OBJECTIVES[name].kind().compares
+            and not known.has_rivals(TRAIN)
+        ):
             yield _no_rivals(key, name, TRAIN, known.corpus.name)
 
 

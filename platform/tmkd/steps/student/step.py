@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
-from tmkd.evaluation.pair_model import pair_model
-from tmkd.models.folders import fetch
 from tmkd.recipe.recipe import Recipe
 from tmkd.steps.context import Context
 from tmkd.steps.student.stages import (
@@ -18,13 +16,11 @@ from tmkd.steps.student.stages import (
     has_stage_1,
     pretrain_stage,
 )
+from tmkd.tasks.base import load_part
 from tmkd.tracking.folder_model import FolderModel
 from tmkd.training.plan import finished
 from tmkd.training.run import train
 from tmkd.training.stage import Stage
-
-EXAMPLES = (("how do I read a file?", "Open it and call read()."), ("how do I read a file?", "The sky is blue."))
-"""Pairs that MLflow keeps beside the model, so that whoever finds it there sees what it takes."""
 
 
 def ensure_pretrained(context: Context, corpus: CorpusManifest) -> dict[str, Any]:
@@ -124,13 +120,7 @@ def _best(tried: list[dict[str, Any]]) -> str:
 
 def _described(context: Context, stage: Stage) -> FolderModel:
     """Return what MLflow is told of a finished student."""
-    folder, recipe = fetch(context.workspace, stage.output), context.recipe
-    if stage.spec.task == "pair":
-        return pair_model(folder, EXAMPLES)
-    from tmkd.evaluation.span_model import span_model  # not above: pairs need none of a reader's rooms
-
-    reading = recipe.reading
-    return span_model(folder, recipe.student_reader(), reading.max_answer_tokens, reading.unanswerable, EXAMPLES)
+    return cast(FolderModel, load_part(context.recipe.task.tracked)(context, stage.output))
 
 
 def _params(recipe: Recipe, stages: list[Stage]) -> dict[str, Any]:

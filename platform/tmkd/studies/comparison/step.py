@@ -31,8 +31,10 @@ def compare(context: Context) -> Compared:
         UserError: for spans, for a corpus without golden labels, or if no cell could be trained.
     """
     recipe = context.recipe
-    if recipe.corpus.task != "pair":
-        raise UserError("compare.grids are for pairs so far, but corpus.task is span; run jobs/evaluate.py a variant")
+    if not recipe.task.has_studies:
+        raise UserError(
+            f"compare.grids are for pairs so far, but corpus.task is {recipe.task.name}; run jobs/evaluate.py a variant"
+        )
     wanted = cells(recipe)
     check_cells(context, wanted)
     seeds = [recipe.student_seed + index for index in range(recipe.compare.seeds)]

@@ -111,8 +111,8 @@ def search(context: Context) -> Searched:
 def _check(context: Context) -> list[Shape]:
     """Find what the recipe and its models tell before anything is spent; returns the shapes."""
     recipe = context.recipe
-    if recipe.corpus.task != "pair":
-        raise UserError("search: for pairs so far, but corpus.task is span")
+    if not recipe.task.has_studies:
+        raise UserError(f"search: for pairs so far, but corpus.task is {recipe.task.name}")
     if not recipe.pretrain.enabled:
         raise UserError(
             "search: trials start from a stage 1 of this corpus, but pretrain.enabled is false (finetune.starts_from "

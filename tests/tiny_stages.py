@@ -13,7 +13,7 @@ from transformers import BertConfig, BertModel, BertTokenizer
 
 from stage_changes import changed
 from tmkd.corpus.schema import GOLDEN_SCHEMA, PAIR_SCHEMA
-from tmkd.models.build import StudentShape
+from tmkd.models.shape import StudentShape
 from tmkd.objectives.soft_label_mse import MseConfig
 from tmkd.soft_labels.golden import golden_path
 from tmkd.soft_labels.store import LabelStore

@@ -90,7 +90,7 @@ def prepare(switches: argparse.Namespace) -> None:
 def stage_of(switches: argparse.Namespace) -> Any:
     """The stage that all contenders train, and its workspace."""
     from tmkd.corpus.manifest import CorpusManifest
-    from tmkd.models.build import StudentShape
+    from tmkd.models.shape import StudentShape
     from tmkd.objectives.soft_label_mse import MseConfig
     from tmkd.training.config import Schedule
     from tmkd.training.stage import Stage, StageSpec

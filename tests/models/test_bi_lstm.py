@@ -9,7 +9,8 @@ from transformers import AutoModel, AutoModelForSequenceClassification, AutoToke
 
 import tmkd  # noqa: F401  (makes transformers know the student)
 from tmkd.errors import UserError
-from tmkd.models.build import StudentShape, freeze_embeddings, student_from_base
+from tmkd.models.build import freeze_embeddings, student_from_base
+from tmkd.models.shape import StudentShape
 from tmkd.models.word_base import WordShape, make_word_base, read_vectors
 from tmkd.text.features import Template
 

@@ -5,7 +5,8 @@ import torch
 from tiny_students import make_base
 from transformers import AutoModelForQuestionAnswering, AutoTokenizer
 
-from tmkd.models.build import StudentShape, inherit, student_from_base
+from tmkd.models.build import inherit, student_from_base
+from tmkd.models.shape import StudentShape
 from tmkd.models.span_student import StudentForQuestionAnswering
 
 HEADERS = ["golden", "soft:a"]

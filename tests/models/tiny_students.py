@@ -19,7 +19,8 @@ from transformers import (
 )
 
 from tiny_teachers import WORDS, bpe_tokenizer
-from tmkd.models.build import StudentShape, student_from_base
+from tmkd.models.build import student_from_base
+from tmkd.models.shape import StudentShape
 from tmkd.models.student import StudentForSequenceClassification
 
 SHAPE = StudentShape(layers=1, pooling="match", freeze_embeddings=False, dropout=None, max_length=32)

@@ -15,7 +15,7 @@ from one_fit import UNDETERMINED, BreakOff, attempt, furthest, note, run, weight
 from stage_changes import changed
 from tiny_stages import CORPUS, World, make_base, schedule, signal
 from tmkd.corpus.schema import SPAN_GOLDEN_SCHEMA, SPAN_SCHEMA
-from tmkd.models.build import StudentShape
+from tmkd.models.shape import StudentShape
 from tmkd.objectives.answer_margin import AnswerMarginConfig
 from tmkd.objectives.span_cross_entropy import SpanCrossEntropyConfig
 from tmkd.objectives.span_kl import SpanKlConfig

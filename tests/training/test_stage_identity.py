@@ -15,7 +15,7 @@ from stage_changes import changed
 from tiny_stages import World, schedule, signal, stage
 from tmkd.frozen_map import FrozenMap
 from tmkd.identity import INTRODUCED, identity_values, introduced
-from tmkd.models.build import StudentShape
+from tmkd.models.shape import StudentShape
 from tmkd.objectives.attention_mse import AttentionMseConfig
 from tmkd.objectives.base import ObjectiveConfig
 from tmkd.objectives.golden_cross_entropy import CrossEntropyConfig

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,27 +15,9 @@ from tmkd.models.cutting import cut_layers, layer_count
 from tmkd.models.headed import Student
 from tmkd.models.inherited_classes import column_order, reordered
 from tmkd.models.loading import load_model
+from tmkd.models.shape import StudentShape
 from tmkd.models.student import StudentForSequenceClassification
-from tmkd.models.student_config import GOLDEN, Pooling, StudentConfig
-
-
-@dataclass(frozen=True)
-class StudentShape:
-    """What a student looks like.
-
-    Attributes:
-        layers: bottom layers kept of the base; None keeps all.
-        pooling: what the headers read.
-        freeze_embeddings: leave the base's embeddings as they are.
-        dropout: overrides the base's dropout; None keeps it.
-        max_length: tokens of a pair.
-    """
-
-    layers: int | None
-    pooling: Pooling
-    freeze_embeddings: bool
-    dropout: float | None
-    max_length: int
+from tmkd.models.student_config import GOLDEN, StudentConfig
 
 
 def student_from_base(

@@ -8,8 +8,10 @@ from pydantic import Field, field_validator
 
 from tmkd.config import Config
 from tmkd.errors import nearest
+from tmkd.recipe.kind_name import KindName
 from tmkd.recipe.objective_names import SOFT, Objective
 from tmkd.recipe.regimes import M_O_M, Regime
+from tmkd.students.registry import KINDS
 
 COMPARED = [*get_args(Regime), M_O_M]
 
@@ -22,7 +24,7 @@ class Grid(Config):
     """
 
     regimes: list[str] = Field([], description=f"{', '.join(COMPARED)}")
-    students: list[Literal["encoder", "bi_lstm"]] = Field([], description="kinds of student")
+    students: list[KindName] = Field([], description=f"kinds of student: {', '.join(KINDS)}")
     layers: list[Annotated[int, Field(ge=1, le=1000)]] = Field([], description="encoders' depths")
     alphas: list[Annotated[float, Field(ge=0, le=1)]] = Field([], description="weights of the soft labels in stage 2")
     learning_rates: list[Annotated[float, Field(gt=0, le=100)]] = Field(

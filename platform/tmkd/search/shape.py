@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tmkd.students.registry import kind_of
+
 
 @dataclass(frozen=True)
 class Shape:
     """A kind of student with its size.
 
     Attributes:
-        student: ``encoder`` or ``bi_lstm``.
-        size: layers of an encoder, hidden units of each direction of a Bi-LSTM.
+        student: name of the kind.
+        size: on the axis of its kind: layers of an encoder, hidden units of each direction of a Bi-LSTM.
     """
 
     student: str
@@ -29,4 +31,4 @@ class Shape:
 
     def settings(self) -> dict[str, int | str]:
         """Return the shape as a trial's flat parameters."""
-        return {"student": self.student, ("layers" if self.student == "encoder" else "hidden"): self.size}
+        return {"student": self.student, kind_of(self.student).axis: self.size}

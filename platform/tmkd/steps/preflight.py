@@ -14,6 +14,7 @@ from tmkd.models.config_file import load_config
 from tmkd.models.cutting import layer_count
 from tmkd.models.folders import local_folder
 from tmkd.recipe.recipe import Recipe
+from tmkd.students.registry import kind_of
 from tmkd.teachers.check import check_teacher, check_trainable
 from tmkd.teachers.classes import match_classes, unnamed
 from tmkd.teachers.config import TeacherConfig
@@ -43,10 +44,9 @@ def check_models(recipe: Recipe) -> None:
 
 
 def _check_student(recipe: Recipe) -> None:
-    if recipe.student.kind == "bi_lstm":
-        vectors = recipe.student.bi_lstm.vectors
-        if vectors and not Path(vectors).expanduser().is_file():
-            raise UserError(f"student.bi_lstm.vectors: {vectors}: no such file; give a GloVe text file, or null")
+    student = kind_of(recipe.student.kind)
+    student.check(recipe.student)
+    if not student.is_cut:  # its base is made here
         return
     folder = local_folder(recipe.student.base, "student.base")
     tokenizer = load_tokenizer(folder)

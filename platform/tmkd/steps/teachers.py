@@ -10,8 +10,8 @@ from tmkd.console import heading
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
 from tmkd.labelling.pipeline import label_corpus
-from tmkd.models.build import StudentShape
 from tmkd.models.folders import everywhere
+from tmkd.models.shape import StudentShape
 from tmkd.models.student_config import Pooling
 from tmkd.recipe.recipe import Recipe
 from tmkd.recipe.stage_objectives import of_teacher, of_warm_up

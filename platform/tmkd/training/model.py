@@ -10,12 +10,13 @@ import torch
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
 
-from tmkd.models.build import StudentShape, freeze_embeddings, inherit, student_from_base
+from tmkd.models.build import freeze_embeddings, inherit, student_from_base
 from tmkd.models.config_file import load_config
 from tmkd.models.damaged import damage_named
 from tmkd.models.folders import base_folder, fetch
 from tmkd.models.headed import Student
 from tmkd.models.inherited_classes import column_order, reorder_head
+from tmkd.models.shape import StudentShape
 from tmkd.models.span_student import StudentForQuestionAnswering
 from tmkd.models.student import StudentForSequenceClassification
 from tmkd.models.student_config import GOLDEN

@@ -8,7 +8,7 @@ from typing import Any
 
 from tmkd.frozen_map import FrozenMap
 from tmkd.identity import APART, MERGED, identity_values, introduced
-from tmkd.models.build import StudentShape
+from tmkd.models.shape import StudentShape
 from tmkd.objectives.base import ObjectiveConfig
 from tmkd.objectives.compose import learned_labels, learned_terms
 from tmkd.objectives.weighed import ANSWER, ATTENTION, GOLDEN, soft_term

@@ -14,6 +14,6 @@ def test_a_base_beside_the_driver_is_told_in_full(tmp_path: Path, monkeypatch: p
     """Ray Train moves its workers to another folder, where a relative one would be taken for a Hub id."""
     made = make_base(tmp_path / "models/tiny")
     monkeypatch.chdir(tmp_path)
-    recipe = SimpleNamespace(student=SimpleNamespace(kind="encoder", base="models/tiny"))
+    recipe = SimpleNamespace(student=SimpleNamespace(kind="encoder", base="models/tiny"), student_seed=0)
     context = SimpleNamespace(recipe=recipe, workspace=Workspace.open(str(tmp_path / "ws")))
-    assert from_base(context, SimpleNamespace()).base == str(made)
+    assert from_base(context, SimpleNamespace(name="tiny", task="pair", fingerprints={})).base == str(made)

@@ -10,7 +10,7 @@ from tmkd.models.hashes import HASHES, changed_files
 from tmkd.sealed import is_sealed
 from tmkd.soft_labels.calibration import calibration_path, load_calibration
 from tmkd.steps.audit.findings import BASES, CALIBRATIONS, STUDENTS, TEACHERS, Findings
-from tmkd.steps.student.word_base import DONE
+from tmkd.students.bi_lstm import DONE
 from tmkd.training.plan import NOTE
 from tmkd.workspace import HASH_SUFFIX, Workspace
 

@@ -17,6 +17,7 @@ from tmkd.recipe.stage_objectives import of_attention, of_baseline, of_finetune,
 from tmkd.steps.context import Context
 from tmkd.steps.labels import ATTENTION_STORE, golden_identity, reading, signal, signals
 from tmkd.steps.student.start import after, from_base, other_student, student_shape
+from tmkd.students.registry import kind_of
 from tmkd.training.config import Schedule
 from tmkd.training.stage import Stage, StageSpec
 from tmkd.training.stage_parts import Data, Reading, Start
@@ -111,7 +112,7 @@ def _finetune_schedule(context: Context, corpus: CorpusManifest, rows: int) -> S
 def _paced(context: Context, schedule: Schedule) -> Schedule:
     """Return a stage's schedule at the rate of what learns."""
     student = context.recipe.student
-    rate = student.bi_lstm.learning_rate if student.kind == "bi_lstm" else schedule.learning_rate
+    rate = kind_of(student.kind).rate(student, schedule.learning_rate)
     return schedule.model_copy(update={"learning_rate": rate})
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from tmkd.corpus.manifest import CorpusManifest
 from tmkd.errors import UserError
-from tmkd.models.bi_lstm_config import BiLstmConfig
-from tmkd.models.build import StudentShape
 from tmkd.models.config_file import load_config
 from tmkd.models.folders import everywhere, fetch
+from tmkd.models.shape import StudentShape
 from tmkd.steps.context import Context
 from tmkd.steps.labels import base_identity
-from tmkd.steps.student.word_base import student_base
+from tmkd.steps.student.material import material
+from tmkd.students.registry import kind_of, kind_of_base
 from tmkd.training.plan import read_note
 from tmkd.training.stage import Stage
 from tmkd.training.stage_parts import Start
@@ -18,13 +18,12 @@ from tmkd.training.stage_parts import Start
 
 def student_shape(context: Context) -> StudentShape:
     student = context.recipe.student
-    if student.kind == "bi_lstm":  # its vectors are random or of another text
-        return StudentShape(student.bi_lstm.layers, student.pooling, False, student.dropout, student.max_length)
-    return StudentShape(student.layers, student.pooling, student.freeze_embeddings, student.dropout, student.max_length)
+    return kind_of(student.kind).shape(student)
 
 
 def from_base(context: Context, corpus: CorpusManifest) -> Start:
-    base = student_base(context, corpus)
+    student = context.recipe.student
+    base = kind_of(student.kind).base(student, material(context, corpus))
     return Start(base=everywhere(base), base_identity=base_identity(context.workspace, base, "student.base"))
 
 
@@ -47,12 +46,10 @@ def other_student(context: Context, folder: str) -> Start:
             "say with jobs/tmkd_pretrain.py and the recipe of its corpus"
         )
     config = load_config(fetch(context.workspace, folder))
-    kind = context.recipe.student.kind
-    of_start = "bi_lstm" if config.base["model_type"] == BiLstmConfig.model_type else "encoder"
-    layers = "layers" if kind == "encoder" else "bi_lstm.layers"
+    kind = kind_of(context.recipe.student.kind)
     alike = {
-        "kind": (of_start, kind),
-        layers: (config.num_hidden_layers, shape.layers),
+        "kind": (kind_of_base(config.base["model_type"]).name, kind.name),
+        kind.layers_key: (config.num_hidden_layers, shape.layers),
         "pooling": (config.pooling, shape.pooling),
     }
     for key, (has, wanted) in alike.items():

@@ -13,6 +13,7 @@ from tmkd.objectives.compose import learns_headers
 from tmkd.recipe.compare import Grid
 from tmkd.recipe.recipe import Recipe
 from tmkd.recipe.regimes import M_O_M, has_two_stages, regime_of, with_regime
+from tmkd.students.registry import kind_of
 
 GOLDEN, OWN = "golden", "own"
 """A regime, and how a recipe is called whose own values are none of them."""
@@ -69,7 +70,7 @@ def usual_cell(recipe: Recipe) -> Cell:
         regime_of(two_stages, recipe.student.soft_headers, golden_alone) or OWN, recipe.student.kind,
         recipe.student.layers, None if finetune.objectives else finetune.alpha,
         finetune.objective if alike else None, pretrain.rows,
-        finetune.learning_rate if recipe.student.kind == "encoder" else None,
+        finetune.learning_rate if kind_of(recipe.student.kind).is_cut else None,
     )  # fmt: skip
 
 
@@ -112,15 +113,15 @@ def _of_grid(grid: Grid, usual: Cell) -> list[Cell]:
 
 def _canonical(cell: Cell) -> Cell:
     """Drop what makes no difference, so that equal students are one cell."""
-    golden = cell.regime == GOLDEN
+    golden, kind = cell.regime == GOLDEN, kind_of(cell.student)
     return Cell(
         cell.regime,
         cell.student,
-        cell.layers if cell.student == "encoder" else None,
+        cell.layers if kind.is_cut else None,
         None if golden else cell.alpha,
         None if golden else cell.objective,
         cell.unlabeled_rows if has_two_stages(cell.regime) else None,
-        cell.learning_rate if has_two_stages(cell.regime) and cell.student == "encoder" else None,
+        cell.learning_rate if has_two_stages(cell.regime) and kind.is_cut else None,
     )
 
 

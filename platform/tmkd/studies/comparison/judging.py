@@ -30,6 +30,7 @@ from tmkd.steps.context import Context
 from tmkd.steps.labels import HELD_OUT
 from tmkd.steps.pair_split import Split
 from tmkd.steps.teachers import learned_splits
+from tmkd.students.registry import DEFAULT
 from tmkd.studies.comparison.cells import Cell, cell_recipes, seeded, teachers_of_seed, usual_cell
 from tmkd.yaml_nodes import dump
 
@@ -193,7 +194,7 @@ def _pairs(comparison: Comparison, names: Sequence[str]) -> list[Pair]:
 
 def of_claims(cells: Mapping[str, Cell], usual: Cell) -> dict[str, str]:
     """Return how the paper's claims call cells -> how this comparison, in which something else may be usual, does."""
-    there = dataclasses.replace(usual, student="encoder")  # what is usual in the paper
+    there = dataclasses.replace(usual, student=DEFAULT)  # what is usual in the paper
     found = {cell.name(there): name for name, cell in cells.items()}
     for name, cell in cells.items():
         if cell == dataclasses.replace(there, layers=cell.layers, regime="tmkd"):

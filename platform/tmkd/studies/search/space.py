@@ -15,6 +15,7 @@ from tmkd.search.shape import Shape
 from tmkd.search.trial import SHAPE
 from tmkd.steps.context import Context
 from tmkd.steps.student.stages import finetune_stage
+from tmkd.students.registry import kind_of
 from tmkd.studies.comparison.training import addressed
 from tmkd.training.stage import Stage
 
@@ -25,9 +26,9 @@ ALPHA, RATE, OBJECTIVE, WEIGHT = "alpha", "learning_rate", "objective", "weight.
 def shapes(recipe: Recipe) -> list[Shape]:
     """Return the shapes that are searched, in the order in which they are asked for."""
     asked, own = recipe.search, recipe.student
-    sizes = {"encoder": asked.layers or [own.layers], "bi_lstm": asked.hidden or [own.bi_lstm.hidden]}
-    kinds = asked.students or [own.kind]
-    return list(dict.fromkeys(Shape(kind, size) for kind in kinds for size in sizes[kind]))
+    kinds = [kind_of(name) for name in asked.students or [own.kind]]
+    found = [Shape(kind.name, size) for kind in kinds for size in getattr(asked, kind.axis) or [kind.size(own)]]
+    return list(dict.fromkeys(found))
 
 
 def space(recipe: Recipe) -> dict[str, Any]:
@@ -76,10 +77,9 @@ def first_points(recipe: Recipe) -> list[dict[str, Any]]:
     chosen = space(recipe)
     wanted: dict[str, Any] = {ALPHA: recipe.finetune.alpha, OBJECTIVE: recipe.finetune.objective}
     wanted |= {f"{WEIGHT}{name}": recipe.teachers[name].weight for name in recipe.search.weights}
-    rates = {"encoder": recipe.finetune.learning_rate, "bi_lstm": recipe.student.bi_lstm.learning_rate}
     found = []
     for shape in shapes(recipe):
-        own = {**wanted, RATE: rates[shape.student]}
+        own = {**wanted, RATE: kind_of(shape.student).rate(recipe.student, recipe.finetune.learning_rate)}
         point = {name: _nearest(values, own[name]) for name, values in chosen.items() if name != SHAPE}
         found.append({SHAPE: shape.name, **point})
     return found
@@ -111,8 +111,8 @@ def trial_recipe(recipe: Recipe, settings: Mapping[str, Any], start: str) -> Rec
     for name in (ALPHA, OBJECTIVE, RATE):
         if name in settings:
             tree["finetune"][name] = settings[name]
-    if RATE in settings and shape.student == "bi_lstm":
-        tree["student"]["bi_lstm"]["learning_rate"] = settings[RATE]
+    if RATE in settings:
+        kind_of(shape.student).set_rate(tree["student"], settings[RATE])
     if tree["finetune"][OBJECTIVE] != "kl":
         tree["finetune"]["temperature"] = 1.0
     for name in recipe.teachers:
@@ -125,10 +125,7 @@ def _shaped(recipe: Recipe, shape: Shape) -> dict[str, Any]:
     tree: dict[str, Any] = recipe.model_dump(mode="json")
     tree["regime"] = None  # its values are in the tree
     tree["student"]["kind"] = shape.student
-    if shape.student == "encoder":
-        tree["student"]["layers"] = shape.size
-    else:
-        tree["student"]["bi_lstm"]["hidden"] = shape.size
+    kind_of(shape.student).set_size(tree["student"], shape.size)
     return tree
 
 

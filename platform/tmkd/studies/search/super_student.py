@@ -22,6 +22,7 @@ from tmkd.models.student_config import at_depth
 from tmkd.search.shape import Shape
 from tmkd.steps.context import Context
 from tmkd.steps.student.stages import pretrain_stage
+from tmkd.students.registry import DEFAULT
 from tmkd.studies.comparison.training import addressed
 from tmkd.studies.search.space import shape_recipe
 from tmkd.training.plan import NOTE, finished, read_note
@@ -29,6 +30,9 @@ from tmkd.training.run import train
 from tmkd.training.side_by_side import train_side_by_side
 from tmkd.training.stage import Stage
 from tmkd.workspace import fingerprint
+
+CUT = DEFAULT
+"""The kind whose depths are cut out of one student."""
 
 
 def check_shapes(context: Context, shapes: Sequence[Shape]) -> None:
@@ -52,14 +56,14 @@ def ensure_stage_1(context: Context, corpus: CorpusManifest, shapes: Sequence[Sh
 
 def super_stage(context: Context, corpus: CorpusManifest, depths: Sequence[int]) -> Stage:
     """Return stage 1 of the deepest student with headers after each of ``depths`` layers, all of one weight."""
-    deepest = shape_recipe(context.recipe, Shape("encoder", max(depths)))
+    deepest = shape_recipe(context.recipe, Shape(CUT, max(depths)))
     stage = pretrain_stage(dataclasses.replace(context, recipe=deepest), corpus)
     signals = {at_depth(header, depth): each for depth in depths for header, each in stage.spec.signals.items()}
     return Stage(dataclasses.replace(stage.spec, name="super", signals=signals), f"{context.run_folder}/super")
 
 
 def _depths(shapes: Sequence[Shape]) -> list[int]:
-    return sorted(shape.size for shape in shapes if shape.student == "encoder")
+    return sorted(shape.size for shape in shapes if shape.student == CUT)
 
 
 def _each(context: Context, corpus: CorpusManifest, shapes: Sequence[Shape]) -> dict[str, str]:
@@ -97,7 +101,7 @@ def _cut_out(context: Context, corpus: CorpusManifest, depths: Sequence[int]) ->
             for depth in depths:
                 more = {"identity": identities[depth], "stage": "pretrain", "cut_from": stage.output, "history": {}}
                 _publish(context, stage, depth, folders[depth], {**note, **more})
-    return {Shape("encoder", depth).name: folder for depth, folder in folders.items()}
+    return {Shape(CUT, depth).name: folder for depth, folder in folders.items()}
 
 
 def _publish(context: Context, stage: Stage, depth: int, folder: str, note: dict[str, Any]) -> None:

@@ -168,7 +168,7 @@ def bare_loop(runtime: str, precision: str, is_sorted: bool = True) -> Callable[
         from tmkd.runtimes.precision import set_threads
         from tmkd.teachers.config import TeacherConfig
         from tmkd.teachers.folder import load_tokenizer
-        from tmkd.teachers.kinds import teacher_class
+        from tmkd.teachers.kind_class import teacher_class
         from tmkd.text.tokens import tokenize
 
         set_threads(switches.threads)

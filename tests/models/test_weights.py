@@ -18,7 +18,7 @@ from tmkd.models.weights import INDEX, SINGLE
 from tmkd.runtimes.host import Host
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer, weights_fingerprint
-from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.kind_class import teacher_class
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,8 @@ from tmkd.runtimes.host import Host
 from tmkd.teachers.classes import match_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import KINDS, teacher_class
+from tmkd.teachers.kind_class import teacher_class
+from tmkd.teachers.kinds import KINDS
 
 FP32 = Host("cpu", "fp32")
 

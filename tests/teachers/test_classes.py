@@ -13,7 +13,7 @@ from tmkd.recipe.teacher import TeacherEntry
 from tmkd.teachers.classes import last_is_negative, match_classes, named_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.kind_class import teacher_class
 
 NLI = ["contradiction", "neutral", "entailment"]
 IR = ["not_relevant", "relevant"]

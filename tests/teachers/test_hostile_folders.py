@@ -18,7 +18,7 @@ from tmkd.models.folders import local_folder
 from tmkd.teachers.check import check_teacher
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.kind_class import teacher_class
 
 FOLDERS, LONGEST = 120, 2000
 ODD: list[Any] = [None, True, -1, 0, 1, 3, 1e30, float("nan"), 10**18, "", "two", [], [1], {}, {"a": []}, "../..", "\0"]

@@ -17,7 +17,7 @@ from tmkd.models.positions import readable_tokens
 from tmkd.runtimes.host import Host
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.kind_class import teacher_class
 from tmkd.text.tokens import tokenize
 
 SPECIAL = ["<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>"]

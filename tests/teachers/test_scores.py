@@ -19,7 +19,7 @@ from tmkd.runtimes.host import Host
 from tmkd.runtimes.precision import has_fast_bf16
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.kind_class import teacher_class
 from tmkd.text.tokens import tokenize
 
 CLASSIFIERS = {

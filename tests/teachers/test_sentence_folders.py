@@ -15,7 +15,7 @@ from tmkd.errors import UserError
 from tmkd.runtimes.host import Host
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.kind_class import teacher_class
 from tmkd.text.tokens import tokenize
 
 library = pytest.importorskip("sentence_transformers")

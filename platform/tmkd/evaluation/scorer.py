@@ -29,7 +29,7 @@ from tmkd.runtimes.precision import resolve_device, resolve_precision
 from tmkd.runtimes.scored import Scored
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.kind_class import teacher_class
 from tmkd.text.tokens import TokenCache
 from tmkd.workspace import Workspace
 

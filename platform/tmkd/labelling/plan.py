@@ -19,7 +19,8 @@ from tmkd.teachers.base import Card
 from tmkd.teachers.classes import ClassMatch, match_classes
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import GIVES, kinds_for, tasks_for, teacher_class
+from tmkd.teachers.kind_class import teacher_class
+from tmkd.teachers.kinds import GIVES, kinds_for, tasks_for
 from tmkd.workspace import Workspace, fingerprint
 
 

@@ -21,7 +21,7 @@ from tmkd.runtimes.onnx_export import available
 from tmkd.runtimes.precision import has_fast_bf16, set_threads
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.kind_class import teacher_class
 from tmkd.text.features import Ragged
 from tmkd.text.tokens import TokenCache
 from tmkd.workspace import Workspace

@@ -16,7 +16,7 @@ from tmkd.runtimes.failures import DeviceError, named_failures
 from tmkd.runtimes.precision import has_fast_bf16, resolve_device, set_threads
 from tmkd.soft_labels.layouts import Labels, pack
 from tmkd.teachers.base import Teacher
-from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.kind_class import teacher_class
 from tmkd.text.features import Ragged
 
 

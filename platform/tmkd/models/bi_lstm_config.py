@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 from transformers.configuration_utils import PretrainedConfig
+
+from tmkd.models.registration import REGISTRATION
+from tmkd.tasks.base import load_part
 
 
 class BiLstmConfig(PretrainedConfig):
@@ -36,19 +38,9 @@ class BiLstmConfig(PretrainedConfig):
         self.num_hidden_layers = num_hidden_layers
         self.dropout = dropout
         super().__init__(**kwargs)
-        _register_model()
+        load_part(REGISTRATION)()
 
     @property
     def hidden_size(self) -> int:
         """Width of a token's state: both directions."""
         return 2 * self.lstm_size
-
-
-@cache
-def _register_model() -> None:
-    """Make ``AutoModel`` know the class, when its first config is read."""
-    from transformers import AutoModel
-
-    from tmkd.models.bi_lstm import BiLstmModel
-
-    AutoModel.register(BiLstmConfig, BiLstmModel, exist_ok=True)

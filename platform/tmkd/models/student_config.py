@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any, Literal
 
 from transformers.configuration_utils import PretrainedConfig
+
+from tmkd.models.registration import REGISTRATION
+from tmkd.tasks.base import load_part
 
 Pooling = Literal["cls", "mean", "match"]
 AGGREGATE = "aggregate"
@@ -76,7 +78,7 @@ class StudentConfig(PretrainedConfig):
         self.sep_token_id = sep_token_id
         self.special_token_ids = special_token_ids or []
         super().__init__(**kwargs)
-        _register_model()
+        load_part(REGISTRATION)()
 
     def base_config(self) -> PretrainedConfig:
         """Return the encoder's config as its own class."""
@@ -92,18 +94,3 @@ class StudentConfig(PretrainedConfig):
     @property
     def num_hidden_layers(self) -> int:
         return int(self.base_config().num_hidden_layers)
-
-
-@cache
-def _register_model() -> None:
-    """Make the ``Auto`` classes know the students' classes, when their first config is read.
-
-    Not on ``import tmkd``: the classes cost 1.5 s of imports that a process which only tokenises can spare.
-    """
-    from transformers import AutoModelForQuestionAnswering, AutoModelForSequenceClassification
-
-    from tmkd.models.span_student import StudentForQuestionAnswering
-    from tmkd.models.student import StudentForSequenceClassification
-
-    AutoModelForSequenceClassification.register(StudentConfig, StudentForSequenceClassification, exist_ok=True)
-    AutoModelForQuestionAnswering.register(StudentConfig, StudentForQuestionAnswering, exist_ok=True)

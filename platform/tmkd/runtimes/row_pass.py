@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
@@ -12,10 +12,7 @@ from tmkd.errors import UserError
 from tmkd.runtimes.batching import MAX_ROWS, halves, token_budget_batches
 from tmkd.runtimes.failures import DeviceError, Kind, kind_of, summary
 from tmkd.runtimes.scored import FloatArray, Progress, Scored
-from tmkd.text.features import IntArray, Ragged, Template
-
-if TYPE_CHECKING:
-    from tmkd.runtimes.base import Runtime
+from tmkd.text.features import Features, IntArray, Ragged, Template
 
 PROGRESS_BATCHES = 8
 FIRST_ROWS = 32
@@ -31,10 +28,26 @@ class _Failure:
     reason: str
 
 
+class Forward(Protocol):
+    """What a pass needs of a runtime (`tmkd.runtimes.base.Runtime`)."""
+
+    features: Features
+    batch_tokens: int
+    vocabulary: int
+    width: int
+    too_large: int | None
+
+    def forward(self, inputs: dict[str, IntArray]) -> FloatArray: ...
+
+    def free_memory(self) -> None: ...
+
+    def is_usable(self) -> bool: ...
+
+
 class RowPass:
     """One pass of a runtime over its rows; see `tmkd.runtimes.base.Runtime.run`."""
 
-    def __init__(self, runtime: Runtime, columns: tuple[Ragged, ...], progress: Progress) -> None:
+    def __init__(self, runtime: Forward, columns: tuple[Ragged, ...], progress: Progress) -> None:
         check_special_tokens(runtime.features.template, runtime.vocabulary)
         self.runtime, self.columns, self.progress = runtime, columns, progress
         self.lengths = runtime.features.lengths(*columns)

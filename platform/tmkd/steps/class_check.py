@@ -22,7 +22,7 @@ from tmkd.tasks.registry import task_of
 from tmkd.teachers.base import Card
 from tmkd.teachers.classes import last_is_negative, match_classes, suggested_map, unnamed
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.kind_class import teacher_class
 from tmkd.workspace import corpus_folder
 
 GOLDEN_SPLITS = ("validation", "train", "test")

@@ -14,7 +14,7 @@ from tmkd.soft_labels.calibration import Calibration
 from tmkd.steps.context import Context
 from tmkd.teachers.classes import match_classes, suggested_map
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.kind_class import teacher_class
 
 FloatArray = npt.NDArray[np.floating]
 

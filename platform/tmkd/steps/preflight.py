@@ -19,7 +19,7 @@ from tmkd.teachers.check import check_teacher, check_trainable
 from tmkd.teachers.classes import match_classes, unnamed
 from tmkd.teachers.config import TeacherConfig
 from tmkd.teachers.folder import load_tokenizer
-from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.kind_class import teacher_class
 from tmkd.text.features import Template
 from tmkd.text.tokens import vocabulary_fingerprint
 from tmkd.training.model import student_class

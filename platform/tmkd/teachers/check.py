@@ -17,7 +17,7 @@ from tmkd.models.student_config import StudentConfig
 from tmkd.models.weights import fits, weight_shapes
 from tmkd.runtimes.host import Host
 from tmkd.teachers.config import TeacherConfig
-from tmkd.teachers.kinds import teacher_class
+from tmkd.teachers.kind_class import teacher_class
 
 READS_ITS_END = ("xlnet",)
 """Architectures whose classifier reads the last place, so that it is trained with padding on the left."""

@@ -2,14 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING
-
 from tmkd.tasks.registry import names_where, task_of
 from tmkd.tasks.signals import ATTENTION_MAPS, CLASS_LOGITS, SPAN_LOGITS
-
-if TYPE_CHECKING:
-    from tmkd.teachers.base import Teacher
 
 KINDS: dict[str, str] = {
     "classifier": "tmkd.teachers.classifier:Classifier",
@@ -37,10 +31,3 @@ def kinds_for(task: str) -> list[str]:
 def tasks_for(kind: str) -> str:
     """Return the tasks whose corpora a kind of teacher labels, as messages list them."""
     return names_where(lambda task: GIVES[kind] in task.gives)
-
-
-def teacher_class(kind: str) -> type[Teacher]:
-    """Return the class of a kind of teacher."""
-    module, name = (KINDS | OWN_KINDS)[kind].split(":")
-    loaded: type[Teacher] = getattr(importlib.import_module(module), name)
-    return loaded

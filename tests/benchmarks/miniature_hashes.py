@@ -34,7 +34,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="tmkd-hashes-") as name:
         for recipe in asked.recipes:
             workspace = Path(asked.workspace or name, recipe)
-            found[recipe] = {**run(recipe, workspace, asked.files), **hashes(workspace)}
+            found[recipe] = {**run(recipe, workspace, asked.files), **hashes(workspace / "fixture")}
     print(json.dumps(found, indent=1, sort_keys=True))
     return 0
 

@@ -16,9 +16,9 @@ from tmkd.soft_labels.golden import golden_path
 from tmkd.soft_labels.store import LabelStore
 from tmkd.steps.context import Context
 from tmkd.steps.left_out import scored_by_all
-from tmkd.steps.pair_split import read_split
+from tmkd.steps.pair_split import Split, read_split
 from tmkd.steps.pairs import lines as pair_lines
-from tmkd.steps.pairs.report import _contributions
+from tmkd.steps.pairs.report import _contributions, _ranking_note
 from tmkd.steps.spans.report import lines_of
 from tmkd.steps.spans.split import SpanSplit
 from tmkd.text.span_projection import Grid
@@ -74,6 +74,18 @@ def test_such_a_row_is_nobody_s_mistake_and_all_models_are_judged_on_the_same_ro
     assert brought == {"a": 1.0, "b": pytest.approx(4 / 5)}
     (caution,) = context.cautions
     assert "3 of 8 rows count in no figure" in caution and "(a 3)" in caution
+
+
+def test_the_ranking_note_counts_the_candidates_that_are_measured() -> None:
+    rows = np.arange(8)
+    labels = np.array([1, 0, -1, -1, 1, 0, -1, -1])
+    split = Split(
+        rows, np.repeat(["p", "q"], 4).astype(object), labels, np.full(8, np.nan, np.float32), {}, labels >= 0, [],
+        [("question", "passage")] * 8,
+    )  # fmt: skip
+    assert _ranking_note(split, ["no", "yes"]) == (
+        "Ranking: 2.0 candidates a question; a random order has MRR@10 0.750."
+    )
 
 
 def test_without_golden_labels_agreement_is_taken_on_the_scored_rows(tmp_path) -> None:

@@ -10,7 +10,14 @@ from tmkd.evaluation.comparison import Comparison, Judged
 from tmkd.recipe.files import load
 from tmkd.steps.pair_split import Split
 from tmkd.studies.comparison.cells import cells, usual_cell
-from tmkd.studies.comparison.judging import _agreement, _figures, _pairs, _regressions, of_claims
+from tmkd.studies.comparison.judging import (
+    _agreement,
+    _figures,
+    _pairs,
+    _regressions,
+    _scored_with_every_seed,
+    of_claims,
+)
 
 GRIDS = "[{regimes: [tmkd, 1-o-1], students: [encoder, bi_lstm]}, {layers: [1, 3]}, {alphas: [0.3, 0.9]}]"
 CLAIMED = {side for claim in CLAIMS for side in (claim.better, claim.worse)}
@@ -108,6 +115,17 @@ def test_figures_are_means_over_seeds_on_the_judged_rows():
         "ece": ((0.1 + 0.25 + 0.65 + 0.3) / 4 + (0.55 + 0.3 + 0.9 + 0.35) / 4) / 2,  # no two rows share a bin
     }
     assert _figures(judged, [first, second]) == pytest.approx(expected)
+
+
+def test_a_row_that_a_later_seed_s_teacher_could_not_score_counts_for_no_model():
+    one, two = (
+        split([1, 0, 1], teachers={"a": yes(0.9, 0.2, 0.8)}),
+        split([1, 0, 1], teachers={"a": yes(0.9, 0.2, 0.8)}),
+    )
+    two.scored[0], two.teachers["a"][0] = False, np.nan
+    first = _scored_with_every_seed({0: one, 1: two})
+    assert first.labels.tolist() == [-1, 0, 1] and one.labels.tolist() == [1, 0, 1]
+    assert _figures(first, [one.teachers["a"], two.teachers["a"]])["accuracy"] == 1.0
 
 
 def test_figures_that_mean_nothing_are_none():

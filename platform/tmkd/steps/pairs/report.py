@@ -142,11 +142,12 @@ def _figure(value: float | None) -> str:
 
 def _ranking_note(split: Split, classes: Sequence[str]) -> str:
     """Say what the ranking measures can tell: with few candidates a question they are high for anyone."""
-    codes = question_codes(split.question_ids)
+    judged = split.labels >= 0  # what the measures are taken over
+    codes = question_codes(split.question_ids[judged])
     if not has_rivals(codes):
         return "Ranking: one candidate a question, so there is nothing to rank."
     candidates = np.bincount(codes)
-    relevant = np.bincount(codes, weights=split.labels > 0, minlength=len(candidates))
+    relevant = np.bincount(codes, weights=split.labels[judged] > 0, minlength=len(candidates))
     text = f"Ranking: {candidates.mean():.1f} candidates a question"
     if last_is_negative(classes):
         text = f"Ranking by the last class, {classes[-1]}: {candidates.mean():.1f} candidates a question"

@@ -25,6 +25,7 @@ from tmkd.evaluation.significance import holm
 from tmkd.evaluation.speed import with_ensemble
 from tmkd.objectives.compose import learns_headers
 from tmkd.recipe.recipe import Recipe
+from tmkd.soft_labels.golden import NO_LABEL
 from tmkd.steps.class_order import caution_model
 from tmkd.steps.context import Context
 from tmkd.steps.labels import HELD_OUT
@@ -90,7 +91,7 @@ def judge(
         failed: cell and seed -> why it is not among the answers.
     """
     recipe, usual = context.recipe, usual_cell(context.recipe)
-    first = next(iter(splits.values()))
+    first = _scored_with_every_seed(splits)
     everyone = {**_teachers(context, splits), **answers.probabilities}
     for name in [ENSEMBLE, *answers.probabilities]:
         caution_model(context, name, corpus.classes, first.labels, everyone[name][0])
@@ -121,6 +122,13 @@ def judge(
         cost=_cost(context, corpus, cells, list(splits)), command=context.command,
         recipe=dump(recipe.model_dump(mode="json")), failed=dict(failed),
     )  # fmt: skip
+
+
+def _scored_with_every_seed(splits: Mapping[int, Split]) -> Split:
+    """Return the first seed's split without labels of rows that some seed's teacher could not score."""
+    first = next(iter(splits.values()))
+    scored = np.logical_and.reduce([split.scored for split in splits.values()])
+    return dataclasses.replace(first, labels=np.where(scored, first.labels, NO_LABEL), scored=scored)
 
 
 def _shown(teacher: str) -> str:

@@ -59,6 +59,36 @@ def test_the_best_teacher_is_one_that_has_a_weight_and_weighs_one_where_it_is_al
     assert {name: each.weight for name, each in signals(context, judged).items()} == {"soft:half": 2, "soft:wrong": 3}
 
 
+def test_a_teacher_that_scored_one_easy_row_is_not_the_best(tmp_path) -> None:
+    workspace, shard = Workspace.open(str(tmp_path)), "part-00000.parquet"
+    corpus = write_corpus(workspace, {"validation": 1}, rows=8)
+    labels = np.arange(8) % 2
+    golden = {"id": np.arange(8), "label": labels, "grade": labels.astype(np.float32)}
+    workspace.publish_table(golden_path(corpus.name, "validation", shard), pa.table(golden))
+    good = np.stack([1 - labels, labels], axis=1).astype(np.float32)
+    good[0] = [0, 3]  # one mistake
+    sparse = np.full((8, 2), np.nan, np.float32)
+    sparse[7] = [0, 1]
+    for name, logits in {"good": good, "sparse": sparse}.items():
+        store = LabelStore(workspace, corpus.name, "validation", name)
+        store.bind({"columns": 2, "weights": name})
+        store.publish(shard, np.arange(8), logits)
+        store.compact([shard])
+    entries = {name: SimpleNamespace(weight=1) for name in ("sparse", "good")}
+    judged = SimpleNamespace(
+        name=corpus.name, splits=["validation"], classes=corpus.classes, shards=lambda split: [shard],
+        has_labels=lambda split: split == "validation",
+    )  # fmt: skip
+    context = SimpleNamespace(workspace=workspace, recipe=SimpleNamespace(teachers=entries))
+    assert best_teacher(context, judged) == "good"
+    store = LabelStore(workspace, corpus.name, "validation", "sparse")
+    store.open_again()
+    store.publish(shard, np.arange(8), np.full((8, 2), np.nan, np.float32))
+    store.compact([shard])
+    with pytest.raises(UserError, match=r"was scored by every teacher \(sparse has scored 0\)"):
+        best_teacher(context, judged)
+
+
 def test_golden_labels_are_known_by_what_they_are_and_not_by_their_hash_alone(tmp_path) -> None:
     workspace, path = Workspace.open(str(tmp_path)), golden_path("c", "train", "part-00000.parquet")
     context, corpus = SimpleNamespace(workspace=workspace), SimpleNamespace(name="c")

@@ -130,21 +130,27 @@ def best_teacher(context: Context, corpus: CorpusManifest) -> str:
             f"has none; name a teacher: {', '.join(context.recipe.teachers)}"
         )
 
+    names = [name for name, entry in context.recipe.teachers.items() if entry.weight]
+    each = {name: _scores(context, corpus, HELD_OUT, name) for name in names}
+    labels = next(iter(each.values()))[1]
+    scored = {name: (labels >= 0) & np.isfinite(scores).all(axis=1) for name, (scores, _) in each.items()}
+    used = np.logical_and.reduce(list(scored.values()))  # the same rows for all, or a few easy ones would win
+
     def merit(teacher: str) -> float:
-        scores, labels = _scores(context, corpus, HELD_OUT, teacher)
-        used = (labels >= 0) & np.isfinite(scores).all(axis=1)
-        logits = to_class_logits(scores[used], calibrate(context, corpus, teacher), len(corpus.classes))
+        logits = to_class_logits(each[teacher][0][used], calibrate(context, corpus, teacher), len(corpus.classes))
         found = quality(labels[used], softmax(logits, axis=1), np.arange(int(used.sum())).astype(str))
         merits = (found.auc if len(corpus.classes) == 2 else None, found.accuracy)
         merit = next((value for value in merits if value is not None), None)
         if merit is None:
+            fewest = min(names, key=lambda name: int(scored[name].sum()))
             raise UserError(
-                f"student.soft_headers: best, but {teacher} has scored no judged row of the {HELD_OUT} split of "
-                f"{corpus.name}; label again (jobs/label_corpus.py --requeue), or name a teacher"
+                f"student.soft_headers: best, but no judged row of the {HELD_OUT} split of {corpus.name} was scored by "
+                f"every teacher ({fewest} has scored {int(scored[fewest].sum()):,}); label again "
+                "(jobs/label_corpus.py --requeue), or name a teacher"
             )
         return float(merit)
 
-    return max((name for name, entry in context.recipe.teachers.items() if entry.weight), key=merit)
+    return max(names, key=lambda name: (merit(name), int(scored[name].sum())))
 
 
 def reading(context: Context, max_question_tokens: int, overlap: int) -> Reading | None:

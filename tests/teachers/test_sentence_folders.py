@@ -170,6 +170,16 @@ def test_lower_case_and_fewer_tokens(tmp_path, texts) -> None:
     assert card.facts["reads"] == 12 and card.facts["lower"] and "12 tokens" in card.remarks[0]
 
 
+def test_a_limit_that_the_library_has_saved_in_the_tokenizer_is_heeded(base, texts, tmp_path) -> None:
+    model = library.SentenceTransformer(str(folder_of(base, tmp_path / "m", {"pooling_mode": "mean"})), device="cpu")
+    model.max_seq_length = 6
+    model.save_pretrained(str(tmp_path / "saved"))
+    check(tmp_path / "saved", texts)
+    config = TeacherConfig(kind="bi_encoder", model=str(tmp_path / "saved"))
+    card = teacher_class("bi_encoder").describe(config, tmp_path / "saved", load_tokenizer(tmp_path / "saved"))
+    assert card.facts["reads"] == 6 and "6 tokens" in card.remarks[0]
+
+
 def test_usual_folders_have_the_identity_that_they_had(base, tmp_path) -> None:
     from sentence_transformers import models
 

@@ -51,6 +51,10 @@ def read_prompts(folder: Path) -> tuple[Prompts, dict[str, Any]]:
     return Prompts(question, passages[0] if passages else usual, lower, tokens), settings
 
 
+MOST_TOKENS = 10**6
+"""Above it a tokenizer's limit stands for none: transformers writes 10**30."""
+
+
 def _transformer(folder: Path) -> tuple[bool, int | None]:
     """Return whether the folder lower-cases texts, and how many tokens it reads of one."""
     paths = [folder / f"sentence_{kind}_config.json" for kind in KINDS]
@@ -61,4 +65,12 @@ def _transformer(folder: Path) -> tuple[bool, int | None]:
         raise UserError(f"{path}: do_lower_case is {kind_of(lower)}; expected true or false")
     if tokens is not None and (isinstance(tokens, bool) or not isinstance(tokens, int) or tokens < 1):
         raise UserError(f"{path}: max_seq_length is {kind_of(tokens)}; expected a whole number above 0, or null")
-    return bool(lower), tokens
+    return bool(lower), _limit_of_tokenizer(folder) if tokens is None else tokens
+
+
+def _limit_of_tokenizer(folder: Path) -> int | None:
+    """Return ``model_max_length``, where sentence-transformers 6 keeps ``max_seq_length``; None if it says nothing."""
+    path = folder / "tokenizer_config.json"
+    limit = read_object(path).get("model_max_length") if path.is_file() else None
+    is_limit = isinstance(limit, int) and not isinstance(limit, bool) and 0 < limit < MOST_TOKENS
+    return limit if is_limit else None
